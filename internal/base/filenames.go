@@ -1,0 +1,129 @@
+package base
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Names under the data directory. This file is the only place that knows them;
+// all paths are relative to the data directory and use '/'.
+const (
+	LockFile      = "LOCK"
+	FormatFile    = "FORMAT"
+	ManifestFile  = "MANIFEST"
+	TagsFile      = "tags.json"
+	WALDir        = "wal"
+	CurrentWAL    = "wal/current.wal"
+	SegmentsDir   = "segments"
+	QuarantineDir = "quarantine"
+
+	// TempSuffix ends the name of every file that is still being written. Such a
+	// file is removed when the database opens.
+	TempSuffix = ".tmp"
+)
+
+const (
+	catalogPrefix = "CATALOG."
+	walSuffix     = ".wal"
+	tornSuffix    = ".torn"
+	segmentSuffix = ".seg"
+)
+
+// CatalogFile returns the name of one generation of the catalog.
+func CatalogFile(generation uint64) string {
+	return catalogPrefix + strconv.FormatUint(generation, 10)
+}
+
+// ParseCatalogFile is the inverse of CatalogFile.
+func ParseCatalogFile(name string) (generation uint64, ok bool) {
+	s, found := strings.CutPrefix(name, catalogPrefix)
+	if !found {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || CatalogFile(n) != name {
+		return 0, false
+	}
+	return n, true
+}
+
+// WALFile returns the path of the rotated log file whose first record is first.
+func WALFile(first LSN) string {
+	return fmt.Sprintf("%s/%016x%s", WALDir, uint64(first), walSuffix)
+}
+
+// ParseWALFile is the inverse of WALFile.
+func ParseWALFile(path string) (first LSN, ok bool) {
+	s, found := strings.CutPrefix(path, WALDir+"/")
+	if !found {
+		return 0, false
+	}
+	if s, found = strings.CutSuffix(s, walSuffix); !found {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s, 16, 64)
+	if err != nil || WALFile(LSN(n)) != path {
+		return 0, false
+	}
+	return LSN(n), true
+}
+
+// TornFile returns the path under which the cut tail of a log is kept: expected
+// is the LSN that the first bad record should have had, nowMS tells apart two
+// tails cut at the same place.
+func TornFile(expected LSN, nowMS int64) string {
+	return fmt.Sprintf("%s/%016x-%d%s", WALDir, uint64(expected), nowMS, tornSuffix)
+}
+
+// IsTornFile reports whether path is one that TornFile makes.
+func IsTornFile(path string) bool {
+	s, found := strings.CutPrefix(path, WALDir+"/")
+	if !found {
+		return false
+	}
+	if s, found = strings.CutSuffix(s, tornSuffix); !found {
+		return false
+	}
+	lsn, ms, found := strings.Cut(s, "-")
+	if !found {
+		return false
+	}
+	n, err1 := strconv.ParseUint(lsn, 16, 64)
+	m, err2 := strconv.ParseInt(ms, 10, 64)
+	return err1 == nil && err2 == nil && TornFile(LSN(n), m) == path
+}
+
+// SegmentDir returns the directory of the bucket that starts at hour, given in
+// Unix nanoseconds.
+func SegmentDir(hour int64) string {
+	return SegmentsDir + "/" + strconv.FormatInt(hour/1e9, 10)
+}
+
+// SegmentFile returns the path of a segment file: hour is the start of its bucket,
+// start and end its first and last timestamp, all in Unix nanoseconds, and nowMS
+// the number of the job that wrote it.
+func SegmentFile(hour int64, id SeriesID, start, end, nowMS int64) string {
+	return fmt.Sprintf("%s/%x-%d-%d-%d%s", SegmentDir(hour), uint64(id), start, end, nowMS, segmentSuffix)
+}
+
+// SegmentJob returns the number of the job that wrote a segment file. It is the
+// only meaning ever taken from such a name, and serves the clean-up of leftovers.
+func SegmentJob(path string) (nowMS int64, ok bool) {
+	s, found := strings.CutSuffix(path, segmentSuffix)
+	if !found {
+		return 0, false
+	}
+	i := strings.LastIndexByte(s, '-')
+	if i < 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s[i+1:], 10, 64)
+	if err != nil || n < 0 {
+		return 0, false
+	}
+	return n, true
+}
+
+// IsTemp reports whether path names a file that was still being written.
+func IsTemp(path string) bool { return strings.HasSuffix(path, TempSuffix) }
