@@ -1,0 +1,42 @@
+# Everything a contributor needs. "make help" lists the targets.
+# The scripts hold the work; this file only names it.
+
+.DEFAULT_GOAL := help
+BIN := bin/sydradb
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## ingest a small real data set, find and query it, draw a chart
+	@scripts/demo.sh $(BIN)
+
+.PHONY: build
+build: ## build the binary, bin/sydradb
+	go build -o $(BIN) ./server/cmd/sydradb
+
+.PHONY: test
+test: ## all that CI runs, with the seconds of each stage at the end
+	@scripts/test.sh
+
+.PHONY: lint
+lint: ## the stages of "make test" that run no tests of the engine
+	@scripts/test.sh format tidy vet staticcheck darwin windows
+	go test ./internal/lint
+
+.PHONY: bench
+bench: ## benchmarks of the root module
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target, a minute each (FUZZTIME=10m for longer)
+	FUZZTIME=$${FUZZTIME:-60s} scripts/fuzz.sh
+
+.PHONY: torture
+torture: ## the crash and model tests at many times their size in "make test"
+	SYDRADB_TORTURE=1 go test -v -run 'Crash|Model|Fault|Planted' -timeout 12h ./internal/engine
+
+.PHONY: tidy
+tidy: ## go.mod and go.sum of both modules
+	@scripts/tidy.sh

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Runs everything that CI runs, stage by stage, and ends with the seconds of each.
+#
+#   scripts/test.sh              all stages
+#   scripts/test.sh vet race     these stages only
+#
+# A stage that fails does not stop the ones after it; the exit status is 1 then.
+# No stage leaves anything in the working tree.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+# A clone that belongs to another user, or has no .git, must build too.
+export GOFLAGS="${GOFLAGS:+$GOFLAGS }-buildvcs=false"
+# One toolchain, the one that is installed.
+export GOTOOLCHAIN=local
+
+STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MODULES=(./... ./server/...) # the modules that go.work binds
+TIMEOUT=300s                 # for the tests of one package
+
+stage_format() {
+	local bad
+	bad=$(gofmt -l .) || return 1
+	[ -z "$bad" ] || { echo "not formatted by gofmt:"; echo "$bad"; return 1; }
+}
+
+stage_tidy() { scripts/tidy.sh --check; }
+
+stage_vet() {
+	go vet "${MODULES[@]}" && go vet -tags plant ./...
+}
+
+stage_staticcheck() { go run "$STATICCHECK" "${MODULES[@]}"; }
+
+# The race detector makes tests five to ten times slower: they leave out their heavy
+# parts under it (a constant raceEnabled, set by build tags, tells them).
+stage_race() { go test -vet=off -race -timeout "$TIMEOUT" ./...; }
+
+# Crash enumeration, the seeds of the model test and all else, at full size.
+stage_test() { go test -vet=off -timeout "$TIMEOUT" ./...; }
+
+# The crash tests must notice each of the bugs built in behind the tag "plant".
+stage_plant() { scripts/plant.sh; }
+
+stage_server() { go test -vet=off -timeout "$TIMEOUT" ./server/...; }
+
+stage_fuzz() { scripts/fuzz.sh; }
+
+# The other systems are built and vetted, tests included, but nothing runs on them.
+stage_darwin() { cross darwin; }
+stage_windows() { cross windows; }
+cross() { GOOS=$1 go build "${MODULES[@]}" && GOOS=$1 go vet "${MODULES[@]}"; }
+
+ALL=(format tidy vet staticcheck race test plant server fuzz darwin windows)
+stages=("$@")
+[ $# -gt 0 ] || stages=("${ALL[@]}")
+for name in "${stages[@]}"; do
+	declare -F "stage_$name" >/dev/null || { echo "no stage $name; there are: ${ALL[*]}" >&2; exit 2; }
+done
+
+summary=() passed=0 failed=0
+for name in "${stages[@]}"; do
+	echo "--- stage $name"
+	begin=$SECONDS
+	if "stage_$name"; then
+		verdict=ok passed=$((passed + 1))
+	else
+		verdict=FAILED failed=$((failed + 1))
+	fi
+	summary+=("$(printf '%-12s %4d s  %s' "$name" $((SECONDS - begin)) "$verdict")")
+done
+
+echo
+echo "seconds per stage"
+printf '%s\n' "${summary[@]}"
+printf '%-12s %4d s\n' total "$SECONDS"
+echo "stages: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]
