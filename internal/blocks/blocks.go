@@ -1,0 +1,61 @@
+// Package blocks holds the two append-only containers under the in-memory tables
+// of the registry of series: Array, a column of values with an index, and Blob, a
+// heap of small byte strings.
+//
+// Both grow block by block. What is stored never moves, so growing copies nothing,
+// no moment needs twice the memory, and a pause does not lengthen with the number of
+// series. Given values without pointers, the garbage collector skips every block.
+//
+// The containers hold no lock: their owner guards them. They import the standard
+// library only and know nothing of what is stored in them.
+package blocks
+
+const (
+	blockLen = 1024 // values in a block
+	groupLen = 256  // blocks in a group
+	groupCap = blockLen * groupLen
+)
+
+// Array is a column of values, indexed by a number. Slots never written read as the
+// zero value and cost no memory beyond that of their block, so that a lone high
+// index is cheap. The zero Array is empty and ready to use.
+type Array[T any] struct {
+	groups []*[groupLen]*[blockLen]T
+	length uint32
+}
+
+// Len returns 1 + the highest index that Slot was called with, 0 if none.
+func (a *Array[T]) Len() uint32 { return a.length }
+
+// At returns the value at i, the zero value if i was never written.
+func (a *Array[T]) At(i uint32) T {
+	if i < a.length {
+		if g := a.groups[i/groupCap]; g != nil {
+			if b := g[i/blockLen%groupLen]; b != nil {
+				return b[i%blockLen]
+			}
+		}
+	}
+	var zero T
+	return zero
+}
+
+// Slot returns the place of the value at i, making room for it. The pointer stays
+// valid as long as the array lives. i must be below the highest uint32.
+func (a *Array[T]) Slot(i uint32) *T {
+	for int(i/groupCap) >= len(a.groups) {
+		a.groups = append(a.groups, nil)
+	}
+	g := a.groups[i/groupCap]
+	if g == nil {
+		g = new([groupLen]*[blockLen]T)
+		a.groups[i/groupCap] = g
+	}
+	b := g[i/blockLen%groupLen]
+	if b == nil {
+		b = new([blockLen]T)
+		g[i/blockLen%groupLen] = b
+	}
+	a.length = max(a.length, i+1)
+	return &b[i%blockLen]
+}

@@ -1,0 +1,173 @@
+package dict
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/blocks"
+)
+
+// Dict numbers pairs of key and value. Make one with New.
+type Dict struct {
+	mu     sync.RWMutex
+	keys   table
+	pairs  table                // prefix: number of the key
+	older  blocks.Array[uint32] // by pair: 1 + the pair of the same key before it, 0 = none
+	newest blocks.Array[uint32] // by key: 1 + its latest pair
+	last   []uint32             // what InternSeries returned last: the next series is often alike
+}
+
+// New returns an empty dictionary.
+func New() *Dict {
+	return &Dict{keys: newTable(), pairs: newTable()}
+}
+
+// Len returns the number of pairs. Every pair number is below it.
+func (d *Dict) Len() uint32 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.pairs.len()
+}
+
+// Intern returns the number of a pair, giving it the next one if it is new. The
+// strings are copied.
+func (d *Dict) Intern(key, value string) uint32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.internLocked(key, value)
+}
+
+// InternSeries appends the numbers of a series' pairs to dst: its name first, unless
+// that is empty, then its tags in their order.
+func (d *Dict) InternSeries(dst []uint32, name string, tags []base.Tag) []uint32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	start := len(dst)
+	if name != "" {
+		dst = append(dst, d.internAtLocked(0, base.NameKey, name))
+	}
+	for _, tag := range tags {
+		dst = append(dst, d.internAtLocked(len(dst)-start, tag.Key, tag.Value))
+	}
+	d.last = append(d.last[:0], dst[start:]...)
+	return dst
+}
+
+// internAtLocked is internLocked for the pair at position i of a series. Series
+// registered one after the other share most of their tags, and comparing is cheaper
+// than hashing. Requires: d.mu.
+func (d *Dict) internAtLocked(i int, key, value string) uint32 {
+	if i < len(d.last) {
+		n := d.last[i]
+		if k, v := d.pairs.entry(n); v == value {
+			if _, s := d.keys.entry(k); s == key {
+				return n
+			}
+		}
+	}
+	return d.internLocked(key, value)
+}
+
+func (d *Dict) internLocked(key, value string) uint32 {
+	h := d.keys.hash(0, key)
+	k, ok := d.keys.find(h, 0, key)
+	if !ok {
+		k = d.keys.add(h, 0, key)
+	}
+	h = d.pairs.hash(k, value)
+	n, ok := d.pairs.find(h, k, value)
+	if !ok {
+		n = d.pairs.add(h, k, value)
+		newest := d.newest.Slot(k)
+		*d.older.Slot(n) = *newest
+		*newest = n + 1
+	}
+	return n
+}
+
+// Lookup returns the number of a pair, and whether it is known.
+func (d *Dict) Lookup(key, value string) (uint32, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	k, ok := d.keys.find(d.keys.hash(0, key), 0, key)
+	if !ok {
+		return 0, false
+	}
+	return d.pairs.find(d.pairs.hash(k, value), k, value)
+}
+
+// Pair returns the pair with number n, two empty strings if n was never given.
+func (d *Dict) Pair(n uint32) (key, value string) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.pairLocked(n)
+}
+
+func (d *Dict) pairLocked(n uint32) (key, value string) {
+	if n >= d.pairs.len() {
+		return "", ""
+	}
+	k, value := d.pairs.entry(n)
+	_, key = d.keys.entry(k)
+	return key, value
+}
+
+// AppendTags appends the pairs with the given numbers to dst, in their order.
+func (d *Dict) AppendTags(dst []base.Tag, pairs []uint32) []base.Tag {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, n := range pairs {
+		key, value := d.pairLocked(n)
+		dst = append(dst, base.Tag{Key: key, Value: value})
+	}
+	return dst
+}
+
+// IsSeries reports whether pairs, as InternSeries gives them, are those of the named
+// series. It hashes nothing.
+func (d *Dict) IsSeries(pairs []uint32, name string, tags []base.Tag) bool {
+	if len(pairs) != 1+len(tags) {
+		return false
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	// The last tags tell series of one name apart more often than the first.
+	for i := len(tags) - 1; i >= 0; i-- {
+		if key, value := d.pairLocked(pairs[1+i]); value != tags[i].Value || key != tags[i].Key {
+			return false
+		}
+	}
+	key, value := d.pairLocked(pairs[0])
+	return value == name && key == base.NameKey
+}
+
+// AppendValues appends to dst the numbers of all pairs of a key that are not below
+// since, in rising order. With since 0 these are all its values; with an earlier Len
+// those that came after it.
+func (d *Dict) AppendValues(dst []uint32, key string, since uint32) []uint32 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	k, ok := d.keys.find(d.keys.hash(0, key), 0, key)
+	if !ok {
+		return dst
+	}
+	start := len(dst)
+	for next := d.newest.At(k); next > since; next = d.older.At(next - 1) {
+		dst = append(dst, next-1)
+	}
+	slices.Reverse(dst[start:])
+	return dst
+}
+
+// Keys returns all keys, sorted, among them base.NameKey once a name is known.
+func (d *Dict) Keys() []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	keys := make([]string, d.keys.len())
+	for i := range keys {
+		_, keys[i] = d.keys.entry(uint32(i))
+	}
+	slices.Sort(keys)
+	return keys
+}
