@@ -1,0 +1,278 @@
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/golden"
+)
+
+func floats(patterns ...uint64) []float64 {
+	out := make([]float64, len(patterns))
+	for i, b := range patterns {
+		out[i] = math.Float64frombits(b)
+	}
+	return out
+}
+
+// sameBits compares values bit by bit: NaN payloads and signs of zero count.
+func sameBits(a, b []float64) bool {
+	return slices.EqualFunc(a, b, func(x, y float64) bool {
+		return math.Float64bits(x) == math.Float64bits(y)
+	})
+}
+
+func encodeTimestamps(t testing.TB, ts []int64) []byte {
+	t.Helper()
+	out, err := AppendTimestamps(nil, TimestampsDelta2, ts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func encodeValues(t testing.TB, v []float64) []byte {
+	t.Helper()
+	out, err := AppendValues(nil, ValuesXOR, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestTimestampsMatchGolden(t *testing.T) {
+	want := golden.ReadHex(t, "testdata/delta2.golden")
+	ts := []int64{1694300400, 1694300410, 1694300420, 1694300430, 1694300433, 1694300439, 1694300695, 1694300695, 1694300694, 3388603408}
+	if got := encodeTimestamps(t, ts); !bytes.Equal(got, want) {
+		t.Errorf("encoded:\n% x, want\n% x", got, want)
+	}
+	got := make([]int64, len(ts))
+	if rest, err := DecodeTimestamps(got, TimestampsDelta2, want, ts[0]); err != nil || len(rest) != 0 || !slices.Equal(got, ts) {
+		t.Errorf("decoded %v, %d bytes over, error %v", got, len(rest), err)
+	}
+}
+
+func TestValuesMatchGolden(t *testing.T) {
+	want := golden.ReadHex(t, "testdata/xor.golden")
+	v := append([]float64{24.2, 24.2, 24.5, 25, 0, math.Copysign(0, -1)}, floats(0x7ff8000000000001, 0x7ff0000000000002)...)
+	v = append(v, math.Inf(1), math.Inf(-1), -1.0/3)
+	if got := encodeValues(t, v); !bytes.Equal(got, want) {
+		t.Errorf("encoded:\n% x, want\n% x", got, want)
+	}
+	got := make([]float64, len(v))
+	if rest, err := DecodeValues(got, ValuesXOR, want); err != nil || len(rest) != 0 || !sameBits(got, v) {
+		t.Errorf("decoded %v, %d bytes over, error %v", got, len(rest), err)
+	}
+}
+
+// timestampColumns are the columns that every timestamp test runs over.
+func timestampColumns() map[string][]int64 {
+	rng := rand.New(rand.NewPCG(1, 2))
+	cols := map[string][]int64{
+		"none":         {},
+		"one":          {42},
+		"one negative": {-42},
+		"equal":        {7, 7, 7},
+		"falling":      {3, 2, 1, -1 << 40},
+		"extremes":     {math.MinInt64, math.MaxInt64, 0, math.MinInt64, math.MinInt64, -1, math.MaxInt64},
+		"range limits": {base.MinTime, base.MaxTime, base.MinTime + 1, base.MaxTime - 1},
+		"clockwork":    make([]int64, 361),
+		"jitter":       make([]int64, 361),
+		"any":          make([]int64, 1000),
+	}
+	for i := range 361 {
+		cols["clockwork"][i] = 1694300400e9 + int64(i)*10e9
+		cols["jitter"][i] = 1694300400e9 + int64(i)*10e9 + rng.Int64N(1000)*1e6
+	}
+	for i := range 1000 {
+		cols["any"][i] = int64(rng.Uint64() >> rng.IntN(64))
+	}
+	// Each length of a varint, at each place of a word.
+	for shift := range 64 {
+		cols["any"] = append(cols["any"], 1<<shift, -1<<shift, 1<<shift-1)
+	}
+	return cols
+}
+
+// valueColumns are the columns that every value test runs over.
+func valueColumns() map[string][]float64 {
+	rng := rand.New(rand.NewPCG(3, 4))
+	cols := map[string][]float64{
+		"none":     {},
+		"one":      {1.5},
+		"same":     slices.Repeat([]float64{24.2}, 100),
+		"specials": floats(0, 1<<63, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff0000000000002, 0x7ff8000000000001, 0xffffffffffffffff, 1, 1),
+		"gauge":    make([]float64, 361),
+		"idle":     make([]float64, 361),
+		"noise":    make([]float64, 361),
+	}
+	for i := range 361 {
+		cols["gauge"][i] = math.Round(2000+rng.NormFloat64()*500) / 100
+		cols["idle"][i] = float64(i / 9)
+		cols["noise"][i] = rng.NormFloat64()
+	}
+	// Each pair of leading and trailing zeros.
+	for hi := range 64 {
+		for lo := range hi + 1 {
+			cols["specials"] = append(cols["specials"], 0, math.Float64frombits(1<<hi|1<<lo))
+		}
+	}
+	return cols
+}
+
+func TestTimestampsRoundTrip(t *testing.T) {
+	for name, ts := range timestampColumns() {
+		t.Run(name, func(t *testing.T) {
+			encoded := encodeTimestamps(t, ts)
+			if least, err := MinTimestampBytes(TimestampsDelta2, len(ts)); err != nil || len(encoded) < least {
+				t.Errorf("%d bytes, fewer than the least, %d (%v)", len(encoded), least, err)
+			}
+			var start int64
+			if len(ts) > 0 {
+				start = ts[0]
+			}
+			// With and without bytes behind, the last points take different paths.
+			for _, behind := range []int{0, 1, 40} {
+				got := make([]int64, len(ts))
+				rest, err := DecodeTimestamps(got, TimestampsDelta2, append(slices.Clone(encoded), make([]byte, behind)...), start)
+				if err != nil || len(rest) != behind || !slices.Equal(got, ts) {
+					t.Fatalf("%d bytes behind: %d left, error %v, got %v", behind, len(rest), err, got)
+				}
+			}
+		})
+	}
+}
+
+func TestValuesRoundTrip(t *testing.T) {
+	for name, v := range valueColumns() {
+		t.Run(name, func(t *testing.T) {
+			encoded := encodeValues(t, v)
+			if least, err := MinValueBytes(ValuesXOR, len(v)); err != nil || len(encoded) < least {
+				t.Errorf("%d bytes, fewer than the least, %d (%v)", len(encoded), least, err)
+			}
+			for _, behind := range []int{0, 1, 40} {
+				got := make([]float64, len(v))
+				rest, err := DecodeValues(got, ValuesXOR, append(slices.Clone(encoded), make([]byte, behind)...))
+				if err != nil || len(rest) != behind || !sameBits(got, v) {
+					t.Fatalf("%d bytes behind: %d left, error %v, got %v", behind, len(rest), err, got)
+				}
+			}
+		})
+	}
+}
+
+func TestAppendKeepsWhatIsThere(t *testing.T) {
+	ts, v := []int64{1, 2, 300}, []float64{1, 2, 300}
+	got, err := AppendTimestamps([]byte("head"), TimestampsDelta2, ts)
+	if err != nil || !bytes.Equal(got, append([]byte("head"), encodeTimestamps(t, ts)...)) {
+		t.Errorf("timestamps: % x, %v", got, err)
+	}
+	got, err = AppendValues([]byte("head"), ValuesXOR, v)
+	if err != nil || !bytes.Equal(got, append([]byte("head"), encodeValues(t, v)...)) {
+		t.Errorf("values: % x, %v", got, err)
+	}
+}
+
+func TestUnknownCodec(t *testing.T) {
+	for _, id := range []byte{0, 2, 255} {
+		_, e1 := AppendTimestamps(nil, id, []int64{1})
+		_, e2 := AppendValues(nil, id, []float64{1})
+		_, e3 := DecodeTimestamps(make([]int64, 1), id, make([]byte, 20), 1)
+		_, e4 := DecodeValues(make([]float64, 1), id, make([]byte, 20))
+		_, e5 := MinTimestampBytes(id, 1)
+		_, e6 := MinValueBytes(id, 1)
+		for i, err := range []error{e1, e2, e3, e4, e5, e6} {
+			if !errors.Is(err, ErrUnknown) {
+				t.Errorf("id %d, call %d: %v", id, i+1, err)
+			}
+		}
+	}
+}
+
+// An encoding cut anywhere is too short, whatever path its last points take.
+func TestCutColumnIsRefused(t *testing.T) {
+	for name, ts := range timestampColumns() {
+		encoded := encodeTimestamps(t, ts)
+		for n := range encoded {
+			if _, err := DecodeTimestamps(make([]int64, len(ts)), TimestampsDelta2, encoded[:n], ts[0]); !errors.Is(err, errShort) {
+				t.Fatalf("timestamps %q cut to %d of %d bytes: %v", name, n, len(encoded), err)
+			}
+		}
+	}
+	for name, v := range valueColumns() {
+		if name == "specials" {
+			v = v[:200] // the rest only repeats the lengths
+		}
+		encoded := encodeValues(t, v)
+		for n := range encoded {
+			if _, err := DecodeValues(make([]float64, len(v)), ValuesXOR, encoded[:n]); !errors.Is(err, errShort) {
+				t.Fatalf("values %q cut to %d of %d bytes: %v", name, n, len(encoded), err)
+			}
+		}
+	}
+}
+
+func TestDamagedColumn(t *testing.T) {
+	first := []byte{2, 1, 2, 3, 4, 5, 6, 7, 8}
+	values := map[string]struct {
+		tail   []byte
+		offset int64
+		err    error
+	}{
+		"marker":                  {[]byte{0, 3}, 10, errMarker},
+		"first marker again":      {append([]byte{0}, first...), 10, errMarker},
+		"xor of nothing":          {[]byte{1, 64, 64, 0}, 9, errXORHeader},
+		"zero xor":                {[]byte{1, 63, 0, 1, 0}, 9, errXORHeader},
+		"nine bytes":              {[]byte{1, 0, 0, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 9, errXORHeader},
+		"more bytes than needed":  {[]byte{1, 63, 0, 2, 1, 0}, 9, errXORHeader},
+		"wrong leading zeros":     {[]byte{1, 62, 0, 1, 1}, 9, errXORHeader},
+		"wrong trailing zeros":    {[]byte{1, 61, 0, 1, 4}, 9, errXORHeader},
+		"bits moved out":          {[]byte{1, 0, 60, 1, 0x18}, 9, errXORHeader},
+		"trailing zeros over 63":  {[]byte{1, 0, 64, 1, 1}, 9, errXORHeader},
+		"trailing zeros over 255": {[]byte{1, 0, 255, 1, 1}, 9, errXORHeader},
+	}
+	for name, c := range values {
+		for _, behind := range []int{0, 20} {
+			src := append(append(slices.Clone(first), c.tail...), make([]byte, behind)...)
+			_, err := DecodeValues(make([]float64, 3), ValuesXOR, src)
+			checkDamage(t, name, err, c.offset, c.err)
+		}
+	}
+	_, err := DecodeValues(make([]float64, 1), ValuesXOR, make([]byte, 20))
+	checkDamage(t, "no first marker", err, 0, errMarker)
+
+	endless := append([]byte{0, 2}, bytes.Repeat([]byte{0xff}, 9)...)
+	_, err = DecodeTimestamps(make([]int64, 3), TimestampsDelta2, append(endless, 2), 0)
+	checkDamage(t, "65 bits", err, 2, errVarint)
+	_, err = DecodeTimestamps(make([]int64, 3), TimestampsDelta2, append(endless, 0xff, 0xff, 0xff, 1), 0)
+	checkDamage(t, "13 bytes", err, 2, errVarint)
+}
+
+func checkDamage(t *testing.T, name string, err error, offset int64, cause error) {
+	t.Helper()
+	var damage *base.CorruptionError
+	if !errors.As(err, &damage) || damage.Offset != offset || !errors.Is(err, cause) {
+		t.Errorf("%s: %v, want %v at %d", name, err, cause, offset)
+	}
+}
+
+func TestCodecsDoNotAllocate(t *testing.T) {
+	ts, v := timestampColumns()["jitter"], valueColumns()["gauge"]
+	buf := make([]byte, 0, 1<<16)
+	gotTS, gotV := make([]int64, len(ts)), make([]float64, len(v))
+	if n := testing.AllocsPerRun(20, func() {
+		b, _ := AppendTimestamps(buf, TimestampsDelta2, ts)
+		b, _ = AppendValues(b, ValuesXOR, v)
+		rest, _ := DecodeTimestamps(gotTS, TimestampsDelta2, b, ts[0])
+		if _, err := DecodeValues(gotV, ValuesXOR, rest); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
