@@ -1,0 +1,286 @@
+package fsys
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	iofs "io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	dirMode  = 0o700
+	fileMode = 0o600
+)
+
+// MkdirRoot makes the directory dir, which becomes the root of an OS file system, with
+// access for its owner only, and those above it that are missing, all durably. A
+// directory that exists is left as it is.
+func MkdirRoot(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		return &iofs.PathError{Op: "mkdir", Path: dir, Err: errNotDir}
+	case !errors.Is(err, iofs.ErrNotExist):
+		return err
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	parent := filepath.Dir(abs)
+	if err := MkdirRoot(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(abs, dirMode); err != nil && !errors.Is(err, iofs.ErrExist) {
+		return osError(err)
+	}
+	f, err := os.Open(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(osError(syncDir(f)), f.Close())
+}
+
+// OS returns the operating system's file system below dir, which must exist. Nothing
+// outside dir can be reached, not by symbolic links either. The result is an io.Closer
+// that releases its hold on dir; files that are open stay usable.
+//
+// Files are made for their owner only. What is opened must be a regular file: a symbolic
+// link, pipe or device in its place is an error. Each handle writes where it knows the
+// end of the file to be, so only one may write to a file at a time.
+func OS(dir string) (FS, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &osFS{root: root}, nil
+}
+
+type osFS struct {
+	root *os.Root
+}
+
+// Close implements io.Closer.
+func (o *osFS) Close() error { return o.root.Close() }
+
+// Open implements FS.
+func (o *osFS) Open(path string) (File, error) { return o.open(OpOpen, path, os.O_RDONLY) }
+
+// Create implements FS.
+func (o *osFS) Create(path string) (File, error) {
+	return o.open(OpCreate, path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+}
+
+// OpenAppend implements FS.
+func (o *osFS) OpenAppend(path string) (File, error) { return o.open(OpOpenAppend, path, os.O_RDWR) }
+
+func (o *osFS) open(kind OpKind, path string, flag int) (File, error) {
+	path, err := clean(kind, path)
+	if err != nil {
+		return nil, err
+	}
+	f, size, err := o.openRegular(kind, path, flag)
+	if err != nil {
+		return nil, osError(err)
+	}
+	return &osFile{f: f, path: path, end: size, writable: flag != os.O_RDONLY}, nil
+}
+
+// openRegular opens a regular file, looking before, since opening a pipe would wait and
+// a symbolic link would be followed, and again behind, since it may have changed.
+func (o *osFS) openRegular(kind OpKind, path string, flag int) (*os.File, int64, error) {
+	before, err := o.root.Lstat(path)
+	switch {
+	case err == nil:
+		if err := mustBeRegular(kind, path, before); err != nil {
+			return nil, 0, err
+		}
+	case flag&os.O_CREATE == 0 || !errors.Is(err, iofs.ErrNotExist):
+		return nil, 0, err
+	}
+	f, err := o.root.OpenFile(path, flag, fileMode)
+	if err != nil {
+		return nil, 0, err
+	}
+	after, err := f.Stat()
+	if err == nil {
+		err = mustBeRegular(kind, path, after)
+	}
+	if err == nil && before != nil && !os.SameFile(before, after) {
+		err = pathError(kind, path, errors.New("replaced while being opened"))
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, after.Size(), nil
+}
+
+func mustBeRegular(kind OpKind, path string, info iofs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return pathError(kind, path, errIsDir)
+	case !info.Mode().IsRegular():
+		return pathError(kind, path, fmt.Errorf("not a regular file: %v", info.Mode().Type()))
+	}
+	return nil
+}
+
+// Rename implements FS.
+func (o *osFS) Rename(oldPath, newPath string) error {
+	return o.pair(OpRename, oldPath, newPath, o.root.Rename)
+}
+
+// Link implements FS.
+func (o *osFS) Link(oldPath, newPath string) error {
+	return o.pair(OpLink, oldPath, newPath, o.root.Link)
+}
+
+func (o *osFS) pair(kind OpKind, oldPath, newPath string, do func(from, to string) error) error {
+	from, err := clean(kind, oldPath)
+	if err != nil {
+		return err
+	}
+	to, err := clean(kind, newPath)
+	if err != nil {
+		return err
+	}
+	return osError(do(from, to))
+}
+
+// Remove implements FS.
+func (o *osFS) Remove(path string) error {
+	path, err := clean(OpRemove, path)
+	if err != nil {
+		return err
+	}
+	return osError(o.root.Remove(path))
+}
+
+// MkdirAll implements FS.
+func (o *osFS) MkdirAll(path string) error {
+	path, err := clean(OpMkdirAll, path)
+	if err != nil || path == "." {
+		return err
+	}
+	return osError(o.root.MkdirAll(path, dirMode))
+}
+
+// List implements FS. An entry that goes away meanwhile is left out.
+func (o *osFS) List(path string) ([]Entry, error) {
+	path, err := clean(OpList, path)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := o.root.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := dir.ReadDir(-1)
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(found))
+	for _, e := range found {
+		info, err := e.Info()
+		if errors.Is(err, iofs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry(e.Name(), info))
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return entries, nil
+}
+
+// Stat implements FS.
+func (o *osFS) Stat(path string) (Entry, error) {
+	path, err := clean(OpStat, path)
+	if err != nil {
+		return Entry{}, err
+	}
+	info, err := o.root.Lstat(path)
+	if err != nil {
+		return Entry{}, err
+	}
+	return entry(info.Name(), info), nil
+}
+
+func entry(name string, info iofs.FileInfo) Entry {
+	e := Entry{Name: name, Dir: info.IsDir(), Regular: info.Mode().IsRegular()}
+	if e.Regular {
+		e.Size = info.Size()
+	}
+	return e
+}
+
+// SyncDir implements FS.
+func (o *osFS) SyncDir(path string) error {
+	path, err := clean(OpSyncDir, path)
+	if err != nil {
+		return err
+	}
+	dir, err := o.root.Open(path)
+	if err != nil {
+		return err
+	}
+	return osError(errors.Join(syncDir(dir), dir.Close()))
+}
+
+// Lock implements FS. Having taken the lock it looks whether the path still leads to
+// the file locked; if not, somebody removed it meanwhile and may hold another.
+func (o *osFS) Lock(path string) (io.Closer, error) {
+	path, err := clean(OpLock, path)
+	if err != nil {
+		return nil, err
+	}
+	f, _, err := o.openRegular(OpLock, path, os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return nil, osError(err)
+	}
+	if err = lockFile(f); err == nil {
+		err = o.stillAt(path, f)
+	}
+	if err != nil {
+		return nil, errors.Join(pathError(OpLock, path, err), f.Close())
+	}
+	return f, nil
+}
+
+// stillAt returns an error unless f is the file at path.
+func (o *osFS) stillAt(path string, f *os.File) error {
+	held, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := o.root.Lstat(path)
+	if err != nil || !os.SameFile(held, there) {
+		return errors.Join(errors.New("lock file was replaced"), err)
+	}
+	return nil
+}
+
+// Space implements FS.
+func (o *osFS) Space() (uint64, error) {
+	dir, err := o.root.Open(".")
+	if err != nil {
+		return 0, err
+	}
+	free, err := freeBytes(dir)
+	return free, errors.Join(err, dir.Close())
+}
+
+// osError has errors of a full device or quota match ErrNoSpace.
+func osError(err error) error {
+	if err != nil && isNoSpace(err) {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return err
+}
