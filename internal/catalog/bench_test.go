@@ -1,0 +1,122 @@
+package catalog
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/dict"
+)
+
+// benchSeries are n series of n/4 hosts with ten tags each, like a fleet of servers
+// that sends four metrics: one tag in ten is a host's own, one takes 5,000 values.
+type benchSeries struct {
+	names []string
+	tags  [][]base.Tag
+}
+
+func makeSeries(n int) benchSeries {
+	names := []string{"cpu_usage_user", "cpu_usage_system", "mem_used_percent", "disk_io_time"}
+	s := benchSeries{make([]string, n), make([][]base.Tag, n)}
+	for host := range n / 4 {
+		tags := tagsOf(
+			"arch", []string{"x64", "x86"}[host%2],
+			"datacenter", fmt.Sprintf("eu-central-1%c", 'a'+host%25),
+			"hostname", fmt.Sprintf("host_%d", host),
+			"os", []string{"Ubuntu16.10", "Ubuntu16.04LTS", "Ubuntu15.10"}[host%3],
+			"rack", fmt.Sprint(host%100),
+			"region", fmt.Sprintf("region-%d", host%9),
+			"service", fmt.Sprint(host%20),
+			"service_environment", []string{"production", "staging", "test"}[host%3],
+			"service_version", fmt.Sprint(host%5000),
+			"team", []string{"SF", "NYC", "LON", "CHI"}[host%4])
+		for metric, name := range names {
+			s.names[4*host+metric], s.tags[4*host+metric] = name, tags
+		}
+	}
+	return s
+}
+
+const benchCount = 500_000
+
+func (s benchSeries) fill(b testing.TB, c *Catalog) {
+	for i, name := range s.names {
+		if _, err := c.Resolve(name, s.tags[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkResolve(b *testing.B) {
+	s := makeSeries(benchCount)
+	b.Run("series=new/tags=10", func(b *testing.B) {
+		b.ReportAllocs()
+		c := New(dict.New(), Options{})
+		for i := 0; b.Loop(); i++ {
+			if i%benchCount == 0 {
+				c = New(dict.New(), Options{})
+			}
+			c.Resolve(s.names[i%benchCount], s.tags[i%benchCount])
+		}
+	})
+	b.Run("series=known/tags=10", func(b *testing.B) {
+		b.ReportAllocs()
+		c := New(dict.New(), Options{})
+		s.fill(b, c)
+		for i := 0; b.Loop(); i++ {
+			c.Resolve(s.names[i%benchCount], s.tags[i%benchCount])
+		}
+	})
+	b.Run("series=known/tags=10/order=random", func(b *testing.B) {
+		c := New(dict.New(), Options{})
+		s.fill(b, c)
+		for i := 0; b.Loop(); i++ {
+			j := i * 7919 * 31 % benchCount
+			c.Resolve(s.names[j], s.tags[j])
+		}
+	})
+}
+
+// BenchmarkMemory reports what a series takes in the catalog and its dictionary.
+func BenchmarkMemory(b *testing.B) {
+	s := makeSeries(benchCount)
+	for b.Loop() {
+		before := heapBytes()
+		c := New(dict.New(), Options{})
+		s.fill(b, c)
+		b.ReportMetric(float64(heapBytes()-before)/benchCount, "B/series")
+		runtime.KeepAlive(c)
+	}
+}
+
+func heapBytes() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func BenchmarkAppendUnlogged(b *testing.B) {
+	s := makeSeries(4000)
+	c := New(dict.New(), Options{})
+	s.fill(b, c)
+	rows := make([]base.Row, 4000)
+	for i := range rows {
+		rows[i].Ordinal = base.Ordinal(i)
+	}
+	var regs []base.Registration
+	b.Run("rows=4000/new=all", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			regs = c.AppendUnlogged(regs[:0], rows)
+		}
+	})
+	c.SetLogged(regs[1:])
+	b.Run("rows=4000/new=1", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			regs = c.AppendUnlogged(regs[:0], rows)
+		}
+	})
+}

@@ -1,0 +1,213 @@
+package catalog
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/blocks"
+	"github.com/sydradb/sydradb/internal/dict"
+)
+
+// Options of a Catalog. The zero value is what a database uses.
+type Options struct {
+	// Hash replaces xxHash64 over canonical keys, so that tests can force collisions.
+	Hash func(key []byte) uint64
+}
+
+// maxSeries bounds the ordinals: the highest uint32 stays free.
+const maxSeries = math.MaxUint32
+
+// Catalog is the registry of series. Make one with New. Safe for concurrent use.
+type Catalog struct {
+	dict *dict.Dict
+	hash func([]byte) uint64 // nil: xxHash64
+
+	unloggedCount atomic.Int64
+
+	// The lock is taken before that of the dictionary.
+	mu struct {
+		sync.RWMutex
+		store
+		next     uint32               // the ordinal given next
+		unlogged blocks.Array[uint64] // bit set: no log record has introduced the series
+
+		// displaced lists, by the hash of their key, series whose id is another (C3).
+		displaced map[base.SeriesID][]base.Ordinal
+	}
+}
+
+// New returns an empty registry that keeps its tags in d.
+func New(d *dict.Dict, opts Options) *Catalog {
+	c := &Catalog{dict: d, hash: opts.Hash}
+	c.mu.store = newStore()
+	c.mu.displaced = map[base.SeriesID][]base.Ordinal{}
+	return c
+}
+
+// Len returns the number of series.
+func (c *Catalog) Len() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.mu.count
+}
+
+// Limit returns 1 + the highest ordinal, 0 if there is none. Below it are all series,
+// and perhaps holes: ordinals that were given but never reached the log.
+func (c *Catalog) Limit() base.Ordinal {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return base.Ordinal(c.mu.next)
+}
+
+// Lookup returns the series with this name and these tags, if it is known. Tags may
+// come in any order. It never makes a series.
+func (c *Catalog) Lookup(name string, tags []base.Tag) (base.Ordinal, bool) {
+	tags, ok := normalise(tags)
+	if !ok {
+		return 0, false
+	}
+	id := c.keyID(name, tags)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.findLocked(id, name, tags)
+}
+
+// ByID returns the series with this id, if it is known.
+func (c *Catalog) ByID(id base.SeriesID) (base.Ordinal, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.mu.byID(id)
+}
+
+// ID returns the id of a series, 0 if o was never given.
+func (c *Catalog) ID(o base.Ordinal) base.SeriesID {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	row, _ := c.mu.get(o)
+	return row.id
+}
+
+// Known reports whether o stands for a series.
+func (c *Catalog) Known(o base.Ordinal) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	_, ok := c.mu.get(o)
+	return ok
+}
+
+// Name returns the name of a series, "" if it is known by its id alone.
+func (c *Catalog) Name(o base.Ordinal) string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var buf [stackPairs]uint32
+	pairs, named := c.pairsLocked(buf[:0], o)
+	if !named {
+		return ""
+	}
+	_, name := c.dict.Pair(pairs[0])
+	return name
+}
+
+// AppendTags appends the tags of a series to dst, sorted by key. The strings stay
+// valid for ever.
+func (c *Catalog) AppendTags(dst []base.Tag, o base.Ordinal) []base.Tag {
+	_, dst = c.Describe(dst, o)
+	return dst
+}
+
+// Describe returns the name of a series, "" if it is known by its id alone, and
+// appends its tags to dst, sorted by key.
+func (c *Catalog) Describe(dst []base.Tag, o base.Ordinal) (name string, tags []base.Tag) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.describeLocked(dst, o)
+}
+
+func (c *Catalog) describeLocked(dst []base.Tag, o base.Ordinal) (name string, tags []base.Tag) {
+	var buf [stackPairs]uint32
+	pairs, named := c.pairsLocked(buf[:0], o)
+	if named {
+		_, name = c.dict.Pair(pairs[0])
+		pairs = pairs[1:]
+	}
+	return name, c.dict.AppendTags(dst, pairs)
+}
+
+// Pairs appends the pair numbers of a series to dst, that of its name first: what the
+// tag index wants to know.
+func (c *Catalog) Pairs(dst []uint32, o base.Ordinal) []uint32 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	dst, _ = c.pairsLocked(dst, o)
+	return dst
+}
+
+// stackPairs is how many pairs of a series are handled without an allocation.
+const stackPairs = 40
+
+func (c *Catalog) pairsLocked(dst []uint32, o base.Ordinal) (_ []uint32, named bool) {
+	row, ok := c.mu.get(o)
+	if !ok {
+		return dst, false
+	}
+	return c.mu.pairs(dst, row)
+}
+
+// keyID hashes the canonical key. Tags are in normal form.
+func (c *Catalog) keyID(name string, tags []base.Tag) base.SeriesID {
+	var buf [512]byte
+	key := AppendKey(buf[:0], name, tags)
+	if c.hash != nil {
+		return base.SeriesID(c.hash(bytes.Clone(key))) // the copy keeps buf on the stack
+	}
+	return KeyID(key)
+}
+
+// findLocked returns the series with this name and these tags; id is the hash of its
+// key. Requires: c.mu, for reading at least.
+func (c *Catalog) findLocked(id base.SeriesID, name string, tags []base.Tag) (base.Ordinal, bool) {
+	if o, ok := c.mu.byID(id); ok && c.isSeriesLocked(o, name, tags) {
+		return o, true
+	}
+	if len(c.mu.displaced) == 0 {
+		return 0, false
+	}
+	for _, o := range c.mu.displaced[id] {
+		if c.isSeriesLocked(o, name, tags) {
+			return o, true
+		}
+	}
+	return 0, false
+}
+
+func (c *Catalog) isSeriesLocked(o base.Ordinal, name string, tags []base.Tag) bool {
+	var buf [stackPairs]uint32
+	pairs, named := c.pairsLocked(buf[:0], o)
+	return named && c.dict.IsSeries(pairs, name, tags)
+}
+
+// Verify checks C3 for every series: that its id is the hash of its key, or that it is
+// found under it. It reports the first that is not.
+func (c *Catalog) Verify() error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var tags []base.Tag
+	var name string
+	for i := range c.mu.next {
+		o := base.Ordinal(i)
+		row, ok := c.mu.get(o)
+		if !ok || !c.mu.named(row) {
+			continue
+		}
+		name, tags = c.describeLocked(tags[:0], o)
+		if found, ok := c.findLocked(c.keyID(name, tags), name, tags); !ok || found != o {
+			return fmt.Errorf("series %x (ordinal %d, %s) is not found by its key", uint64(row.id), o,
+				AppendKey(nil, name, tags))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package catalog
+
+import (
+	"encoding/binary"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/blocks"
+)
+
+// store holds the series by ordinal and finds them by id. It keeps no strings and no
+// lock; about 40 bytes a series with ten tags.
+type store struct {
+	series blocks.Array[series] // by ordinal, with holes
+	lists  blocks.Blob
+	count  int // series, without the holes
+
+	// slots finds ordinals by id. Open addressing, at most three quarters full: 1 + the
+	// ordinal, 0 is free. The ids stand in series, so that a slot takes four bytes.
+	slots []uint32
+}
+
+// series is one row of the registry. What lists holds at list-1 is
+//
+//	uvarint 2*count + named, then count uvarint pair numbers
+//
+// with the pair of the name first if there is one. A list of 0 marks a hole.
+type series struct {
+	id   base.SeriesID
+	list uint64
+}
+
+const firstSlots = 256
+
+// noPairs is the list of all series that are known by their id alone.
+const noPairs = 1
+
+func newStore() store {
+	s := store{slots: make([]uint32, firstSlots)}
+	s.lists.Append([]byte{0}) // noPairs
+	return s
+}
+
+// get returns the series with ordinal o.
+func (s *store) get(o base.Ordinal) (series, bool) {
+	row := s.series.At(uint32(o))
+	return row, row.list != 0
+}
+
+// byID returns the ordinal of the series with this id.
+func (s *store) byID(id base.SeriesID) (base.Ordinal, bool) {
+	for i := s.position(id); s.slots[i] != 0; i = (i + 1) & (uint64(len(s.slots)) - 1) {
+		o := s.slots[i] - 1
+		if s.series.At(o).id == id {
+			return base.Ordinal(o), true
+		}
+	}
+	return 0, false
+}
+
+// position spreads ids over the slots: not all are hashes, those of version 0 may be
+// small numbers.
+func (s *store) position(id base.SeriesID) uint64 {
+	return uint64(id) * 0x9e3779b97f4a7c15 >> 32 & (uint64(len(s.slots)) - 1)
+}
+
+// add stores a series. Neither its ordinal nor its id may be taken.
+func (s *store) add(o base.Ordinal, id base.SeriesID, pairs []uint32, named bool) {
+	if (s.count+1)*4 > len(s.slots)*3 {
+		s.grow()
+	}
+	s.count++
+	*s.series.Slot(uint32(o)) = series{id: id, list: s.addList(pairs, named)}
+	s.place(o, id)
+}
+
+// setPairs gives a nameless series its name.
+func (s *store) setPairs(o base.Ordinal, pairs []uint32) {
+	s.series.Slot(uint32(o)).list = s.addList(pairs, true)
+}
+
+func (s *store) addList(pairs []uint32, named bool) uint64 {
+	if len(pairs) == 0 {
+		return noPairs
+	}
+	var buf [128]byte
+	head := uint64(len(pairs)) << 1
+	if named {
+		head |= 1
+	}
+	list := binary.AppendUvarint(buf[:0], head)
+	for _, n := range pairs {
+		list = binary.AppendUvarint(list, uint64(n))
+	}
+	return uint64(s.lists.Append(list)) + 1
+}
+
+// pairs appends the pair numbers of a series to dst.
+func (s *store) pairs(dst []uint32, row series) (_ []uint32, named bool) {
+	head, list := blocks.Uvarint(s.lists.From(blocks.Ref(row.list - 1)))
+	var n uint32
+	for range head >> 1 {
+		n, list = blocks.Uvarint(list)
+		dst = append(dst, n)
+	}
+	return dst, head&1 != 0
+}
+
+func (s *store) named(row series) bool {
+	head, _ := blocks.Uvarint(s.lists.From(blocks.Ref(row.list - 1)))
+	return head&1 != 0
+}
+
+func (s *store) place(o base.Ordinal, id base.SeriesID) {
+	i := s.position(id)
+	for s.slots[i] != 0 {
+		i = (i + 1) & (uint64(len(s.slots)) - 1)
+	}
+	s.slots[i] = uint32(o) + 1
+}
+
+func (s *store) grow() {
+	old := s.slots
+	s.slots = make([]uint32, 2*len(old))
+	for _, slot := range old {
+		if slot != 0 {
+			o := base.Ordinal(slot - 1)
+			s.place(o, s.series.At(slot-1).id)
+		}
+	}
+}
