@@ -2,7 +2,6 @@ package fsys
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	iofs "io/fs"
 	"math"
@@ -184,166 +183,6 @@ func (m *Mem) makeFile(p string) (*node, error) {
 	return n, nil
 }
 
-// Rename implements FS. After a power cut before SyncDir the old name stands, the new
-// one, or both; never neither.
-func (m *Mem) Rename(oldPath, newPath string) error {
-	from, to, err := m.begin2(OpRename, oldPath, newPath)
-	if err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.rename(from, to); err != nil {
-		return pathError(OpRename, from, fmt.Errorf("to %s: %w", to, err))
-	}
-	return nil
-}
-
-func (m *Mem) rename(from, to string) error {
-	n, err := m.find(from)
-	if err != nil {
-		return err
-	}
-	if n.dir {
-		return errIsDir
-	}
-	toDir, toName, err := m.parent(to)
-	if err != nil {
-		return err
-	}
-	if old := toDir.names[toName]; old == n {
-		return nil // two names of one file: both stay, says POSIX
-	} else if old != nil && old.dir {
-		return errIsDir
-	}
-	fromDir, fromName, err := m.parent(from)
-	if err != nil {
-		return err
-	}
-	arrival := m.setName(toDir, toName, n, nil)
-	m.setName(fromDir, fromName, nil, arrival)
-	return nil
-}
-
-// Link implements FS.
-func (m *Mem) Link(oldPath, newPath string) error {
-	from, to, err := m.begin2(OpLink, oldPath, newPath)
-	if err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.link(from, to); err != nil {
-		return pathError(OpLink, from, fmt.Errorf("to %s: %w", to, err))
-	}
-	return nil
-}
-
-func (m *Mem) link(from, to string) error {
-	n, err := m.find(from)
-	if err != nil {
-		return err
-	}
-	if n.dir {
-		return errIsDir
-	}
-	dir, name, err := m.parent(to)
-	if err != nil {
-		return err
-	}
-	if dir.names[name] != nil {
-		return iofs.ErrExist
-	}
-	m.setName(dir, name, n, nil)
-	return nil
-}
-
-// Remove implements FS.
-func (m *Mem) Remove(p string) error {
-	p, err := m.begin(OpRemove, p)
-	if err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	dir, name, err := m.parent(p)
-	if err != nil {
-		return pathError(OpRemove, p, err)
-	}
-	n := dir.names[name]
-	if n == nil {
-		return pathError(OpRemove, p, iofs.ErrNotExist)
-	}
-	if len(n.names) > 0 {
-		return pathError(OpRemove, p, errNotEmpty)
-	}
-	m.setName(dir, name, nil, nil)
-	return nil
-}
-
-// MkdirAll implements FS.
-func (m *Mem) MkdirAll(p string) error {
-	p, err := m.begin(OpMkdirAll, p)
-	if err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := m.root
-	for rest := p; rest != "" && rest != "."; {
-		var name string
-		name, rest, _ = strings.Cut(rest, "/")
-		next := n.names[name]
-		if next == nil {
-			next = newDir()
-			m.setName(n, name, next, nil)
-		}
-		if !next.dir {
-			return pathError(OpMkdirAll, p, errNotDir)
-		}
-		n = next
-	}
-	return nil
-}
-
-// List implements FS.
-func (m *Mem) List(p string) ([]Entry, error) {
-	p, err := m.begin(OpList, p)
-	if err != nil {
-		return nil, err
-	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	n, err := m.find(p)
-	if err == nil && !n.dir {
-		err = errNotDir
-	}
-	if err != nil {
-		return nil, pathError(OpList, p, err)
-	}
-	entries := make([]Entry, 0, len(n.names))
-	for name, child := range n.names {
-		entries = append(entries, child.entry(name))
-	}
-	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
-	return entries, nil
-}
-
-// Stat implements FS.
-func (m *Mem) Stat(p string) (Entry, error) {
-	p, err := m.begin(OpStat, p)
-	if err != nil {
-		return Entry{}, err
-	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	n, err := m.find(p)
-	if err != nil {
-		return Entry{}, pathError(OpStat, p, err)
-	}
-	return n.entry(path.Base(p)), nil
-}
-
 // Space implements FS.
 func (m *Mem) Space() (uint64, error) {
 	if f := m.consult(Op{Kind: OpSpace, Path: "."}); f.Err != nil {
@@ -352,30 +191,6 @@ func (m *Mem) Space() (uint64, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return uint64(max(m.capacity-m.used, 0)), nil
-}
-
-// SyncDir implements FS.
-func (m *Mem) SyncDir(p string) error {
-	fault := m.consult(Op{Kind: OpSyncDir, Path: p})
-	p, err := clean(OpSyncDir, p)
-	if err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n, err := m.find(p)
-	if err == nil && !n.dir {
-		err = errNotDir
-	}
-	if err != nil {
-		return pathError(OpSyncDir, p, err)
-	}
-	if fault.Err != nil {
-		n.dropNames()
-		return pathError(OpSyncDir, p, fault.Err)
-	}
-	m.syncNames(n)
-	return nil
 }
 
 // Lock implements FS. The lock is the file's, not the name's: a new file at the path

@@ -146,7 +146,9 @@ func (f *memFile) Close() error {
 	f.node.opens--
 	f.fs.release(f.node)
 	if fault.Err != nil {
-		f.node.dropData()
+		if f.writable {
+			f.node.dropData()
+		}
 		return pathError(OpClose, f.path, fault.Err)
 	}
 	return nil

@@ -1,0 +1,97 @@
+package fsys_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sydradb/sydradb/internal/fsys"
+)
+
+func TestRenameLeavesOldNewOrBoth(t *testing.T) {
+	for _, to := range []string{"b", "d/b"} {
+		t.Run(to, func(t *testing.T) {
+			m := fsys.NewMem()
+			check(t, m.MkdirAll("d"))
+			createSynced(t, m, "a", "x")
+			check(t, m.Rename("a", to))
+			wantOutcomes(t, outcomes(m, 50, tree), "a=x d/", sorted("d/", to+"=x"), sorted("a=x", "d/", to+"=x"))
+		})
+	}
+}
+
+func sorted(parts ...string) string {
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
+}
+
+func TestRenameOverAFileLeavesOneOfThem(t *testing.T) {
+	m := fsys.NewMem()
+	createSynced(t, m, "a", "old")
+	createSynced(t, m, "a.tmp", "new")
+	check(t, m.Rename("a.tmp", "a"))
+	wantOutcomes(t, outcomes(m, 50, tree), "a.tmp=new a=old", "a=new", "a.tmp=new a=new")
+	check(t, m.SyncDir(""))
+	wantOutcomes(t, outcomes(m, 50, tree), "a=new")
+}
+
+// TestRenameIsNeverNeither moves a file about and back, with syncs of either directory
+// in between: it always has some name.
+func TestRenameIsNeverNeither(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := newRand(seed)
+		m := fsys.NewMem()
+		check(t, m.MkdirAll("d"))
+		createSynced(t, m, "a", "x")
+		check(t, m.SyncDir(""))
+		names := []string{"a", "b", "d/a", "d/b"}
+		at := "a"
+		for range 8 {
+			to := names[rng.IntN(len(names))]
+			check(t, m.Rename(at, to))
+			at = to
+			if rng.IntN(3) == 0 {
+				check(t, m.SyncDir([]string{"", "d"}[rng.IntN(2)]))
+			}
+			for _, keep := range []int{0, 50, 100} {
+				if got := tree(m.CrashClone(rng, keep)); !strings.Contains(got, "=x") {
+					t.Fatalf("seed %d, keep %d: the file is gone: %q", seed, keep, got)
+				}
+			}
+		}
+	}
+}
+
+func TestSyncOfDepartedDirectorySettlesArrival(t *testing.T) {
+	m := fsys.NewMem()
+	check(t, m.MkdirAll("d"))
+	createSynced(t, m, "a", "x")
+	check(t, m.Rename("a", "d/a"))
+	check(t, m.SyncDir(""))
+	wantOutcomes(t, outcomes(m, 50, tree), "d/ d/a=x")
+}
+
+func TestSyncOfArrivedDirectoryLeavesDepartureOpen(t *testing.T) {
+	m := fsys.NewMem()
+	check(t, m.MkdirAll("d"))
+	createSynced(t, m, "a", "x")
+	check(t, m.Rename("a", "d/a"))
+	check(t, m.SyncDir("d"))
+	wantOutcomes(t, outcomes(m, 50, tree), "a=x d/ d/a=x", "d/ d/a=x")
+}
+
+// TestUnlinkMayOvertake is the fault of an engine that removes the log before the
+// manifest which replaces it was synced.
+func TestUnlinkMayOvertake(t *testing.T) {
+	m := fsys.NewMem()
+	createSynced(t, m, "log", "x")
+	manifest := createSynced(t, m, "manifest", "")
+	write(t, manifest, "y")
+	check(t, m.Remove("log"))
+	counts := outcomes(m, 50, tree)
+	for _, want := range []string{"manifest=", "manifest=y", "log=x manifest=", "log=x manifest=y"} {
+		if counts[want] < clones/100 {
+			t.Errorf("%q came up %d times in %d: %v", want, counts[want], clones, counts)
+		}
+	}
+}
