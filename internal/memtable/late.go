@@ -2,91 +2,91 @@ package memtable
 
 import (
 	"math"
-	"sort"
+	"slices"
 )
 
 // lateSorter holds the memory for reading series that are late.
 type lateSorter struct {
-	run  []cell // the points that came after all before them, ascending
-	rest []cell // the others
-	tmp  []cell
+	heads []uint32 // headers of the chunks, last first
+	rest  []cell   // the points that did not rise above all before them
+	tmp   []cell   // the other half of sorting rest
+	runs  []int    // where the sorted stretches of rest end
 }
 
 // appendLate is AppendRange for a series whose points came out of order. The
-// points that rise above all before them are ascending as they are; only the rest
-// is sorted, and the two are merged. A point of the rest always came after the
-// point of the run with its timestamp, so it is the one that counts.
+// points that rise above all before them, the run, are ascending as they are and
+// go to dst at once; only the rest is sorted and then merged in.
 func (s Snapshot) appendLate(dst *Columns, p Position, start, end int64) {
+	first := len(dst.TS)
+	s.split(dst, p, start, end)
 	l := &dst.late
-	l.gather(s, p)
-	l.split(start, end)
-	l.tmp = sortStable(l.rest, l.tmp)
+	if len(l.rest) == 0 {
+		return
+	}
+	l.sort()
 	l.rest = lastOfEach(l.rest)
-	l.merge(dst)
+	dst.merge(first, l.rest)
 }
 
-// gather copies all points of p into run, in order of arrival.
-func (l *lateSorter) gather(s Snapshot, p Position) {
-	k := p.Count()
-	l.run = resize(l.run, k)
-	head, used := p.head, p.pos-p.head-1
-	for head != 0 {
-		k -= copy(l.run[k-int(used):k], s.chunk(head, used))
-		head, used = s.before(head)
+// split appends to dst the run of p between start and end, and makes the rest
+// between them dst.late.rest, in order of arrival.
+func (s Snapshot) split(dst *Columns, p Position, start, end int64) {
+	l := &dst.late
+	l.heads, l.rest = l.heads[:0], l.rest[:0]
+	for h := p.head; h != 0; h = s.header(h).prev() {
+		l.heads = append(l.heads, h)
 	}
-}
-
-// split drops what lies outside start and end and moves what does not rise above
-// all before it from run to rest.
-func (l *lateSorter) split(start, end int64) {
-	l.rest = resize(l.rest, len(l.run))
 	top := int64(noTime)
-	run, rest := 0, 0
-	for _, c := range l.run {
-		if c.ts < start || c.ts > end {
-			continue
+	for i, h := range slices.Backward(l.heads) {
+		used := p.pos - p.head - 1
+		if i > 0 {
+			used = s.header(h).size()
 		}
-		if c.ts > top {
-			top = c.ts
-			l.run[run] = c
-			run++
-		} else {
-			l.rest[rest] = c
-			rest++
+		ts, values := dst.extend(int(used))
+		k := 0
+		for _, c := range s.chunk(h, used) {
+			switch {
+			case c.ts < start || c.ts > end:
+			case c.ts > top:
+				top = c.ts
+				ts[k], values[k] = c.ts, math.Float64frombits(c.bits)
+				k++
+			default:
+				l.rest = append(l.rest, c)
+			}
 		}
+		dst.shrink(len(ts) - k)
 	}
-	l.run, l.rest = l.run[:run], l.rest[:rest]
 }
 
-// merge appends run and rest, both ascending without equals, to dst. Of two equal
-// timestamps that of rest is kept.
-func (l *lateSorter) merge(dst *Columns) {
-	run, rest := l.run, l.rest
-	ts, values := dst.extend(len(run) + len(rest))
-	k := 0
-	for len(rest) > 0 {
-		next := rest[0]
-		// Late points are few: most of run goes in stretches between two of them.
-		n := 0
-		for n < len(run) && run[n].ts < next.ts {
-			ts[k+n], values[k+n] = run[n].ts, math.Float64frombits(run[n].bits)
-			n++
+// merge puts rest, ascending without equals, into the ascending points of c from
+// index first on. Of two with one timestamp that of rest stays: a point joins the
+// rest only if the run has reached its timestamp, so it came later.
+func (c *Columns) merge(first int, rest []cell) {
+	i := len(c.TS) - 1
+	c.extend(len(rest))
+	ts, values := c.TS, c.Values
+	// Backwards and in place, until rest is used up: what is before is as it was.
+	k := len(ts)
+	for j := len(rest) - 1; j >= 0; j-- {
+		r := rest[j]
+		for i >= first && ts[i] > r.ts {
+			k--
+			ts[k], values[k] = ts[i], values[i]
+			i--
 		}
-		k += n
-		run = run[n:]
-		if len(run) > 0 && run[0].ts == next.ts {
-			run = run[1:]
+		if i >= first && ts[i] == r.ts {
+			i--
 		}
-		ts[k], values[k] = next.ts, math.Float64frombits(next.bits)
-		k++
-		rest = rest[1:]
+		k--
+		ts[k], values[k] = r.ts, math.Float64frombits(r.bits)
 	}
-	for i := range run {
-		ts[k+i], values[k+i] = run[i].ts, math.Float64frombits(run[i].bits)
+	// Each point that was replaced has left a gap before what was moved.
+	if gap := k - (i + 1); gap > 0 {
+		copy(ts[i+1:], ts[k:])
+		copy(values[i+1:], values[k:])
+		c.shrink(gap)
 	}
-	k += len(run)
-	dst.TS = dst.TS[:len(dst.TS)-len(ts)+k]
-	dst.Values = dst.Values[:len(dst.Values)-len(values)+k]
 }
 
 // lastOfEach keeps, of each group of cells with one timestamp, the last. It works
@@ -101,18 +101,4 @@ func lastOfEach(cells []cell) []cell {
 		k++
 	}
 	return cells[:k]
-}
-
-func sortStable(cells, tmp []cell) []cell {
-	sort.SliceStable(cells, func(i, j int) bool { return cells[i].ts < cells[j].ts })
-	return tmp
-}
-
-// resize returns a slice of n cells with any contents, in the memory of s if it
-// is large enough.
-func resize(s []cell, n int) []cell {
-	if cap(s) < n {
-		return make([]cell, n, n+n/4)
-	}
-	return s[:n]
 }

@@ -43,10 +43,3 @@ func (s *Slabs) put(slabs []*slab) {
 	room := max(0, s.limit-len(s.mu.free))
 	s.mu.free = append(s.mu.free, slabs[:min(room, len(slabs))]...)
 }
-
-// FreeBytes returns how much memory is waiting to be used again.
-func (s *Slabs) FreeBytes() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return int64(len(s.mu.free)) * slabBytes
-}

@@ -27,9 +27,10 @@ type Snapshot struct {
 	slabs []*slab
 }
 
-// Columns receives points: TS[i] and Values[i] are one of them. The zero value is
-// ready for use. The caller owns the slices and may take or replace them; memory
-// for sorting is kept between calls. Each goroutine uses its own.
+// Columns receives points: TS[i] and Values[i] are one of them, so both have one
+// length. The zero value is ready for use. The caller owns the slices and may take
+// or replace them; memory for sorting is kept between calls. Each goroutine uses
+// its own.
 type Columns struct {
 	TS     []int64 // Unix nanoseconds
 	Values []float64
@@ -153,4 +154,9 @@ func (c *Columns) extend(n int) (ts []int64, values []float64) {
 	c.TS = slices.Grow(c.TS, n)[:i+n]
 	c.Values = slices.Grow(c.Values, n)[:j+n]
 	return c.TS[i:], c.Values[j:]
+}
+
+// shrink drops the last n points.
+func (c *Columns) shrink(n int) {
+	c.TS, c.Values = c.TS[:len(c.TS)-n], c.Values[:len(c.Values)-n]
 }

@@ -126,3 +126,116 @@ func TestAgainstModel(t *testing.T) {
 		}
 	})
 }
+
+// TestSlabs fills three slabs and checks every chunk against invariant M4.
+func TestSlabs(t *testing.T) {
+	free := NewSlabs(2 * slabBytes)
+	tab, naive := New(free), model{}
+	for step := range 120 {
+		rows := make([]base.Row, 0, 1200)
+		for o := range base.Ordinal(1200) {
+			rows = append(rows, base.Row{TS: int64(step), Value: float64(step) + float64(o)/1e4, Ordinal: o})
+		}
+		tab.Apply(rows)
+		naive.apply(rows)
+	}
+	if len(tab.slabs) != 3 {
+		t.Fatalf("%d slabs, want 3", len(tab.slabs))
+	}
+	s := tab.Snapshot()
+	var dst Columns
+	cells := int64(0)
+	for o, p := range tab.Ordinals() {
+		dst.Reset()
+		s.AppendRange(&dst, p, base.MinTime, base.MaxTime)
+		sameColumns(t, &dst, naive[o])
+		for h := p.head; h != 0; h = s.header(h).prev() {
+			size := s.header(h).size()
+			if h%4 != 0 || (size+1)%4 != 0 || h>>slabBits != (h+size)>>slabBits {
+				t.Fatalf("series %d has a chunk of %d cells at %x", o, size, h)
+			}
+			cells += int64(1 + size)
+		}
+	}
+	if tab.Bytes() != cells*cellBytes {
+		t.Errorf("Bytes = %d, want %d", tab.Bytes(), cells*cellBytes)
+	}
+	tab.Release()
+	if len(free.mu.free) != 2 {
+		t.Errorf("%d slabs kept of 3, want 2", len(free.mu.free))
+	}
+	if _, ok := tab.Position(0); ok || tab.Bytes() != 0 || tab.Points() != 0 || tab.SeriesCount() != 0 {
+		t.Error("a released table is not empty")
+	}
+	// Recycled cells hold old points: none of them may be seen again.
+	again := New(free)
+	again.Apply(rowsOf(-5, 3))
+	if len(free.mu.free) != 1 {
+		t.Errorf("%d slabs free, want 1", len(free.mu.free))
+	}
+	p, _ := again.Position(0)
+	dst.Reset()
+	again.Snapshot().AppendRange(&dst, p, base.MinTime, base.MaxTime)
+	if !slices.Equal(dst.TS, []int64{-5, 3}) || p.Late() {
+		t.Errorf("recycled: got %v, late %v", dst.TS, p.Late())
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	tab := New(NewSlabs(0))
+	tab.Apply(nil)
+	p, ok := tab.Position(3)
+	var dst Columns
+	tab.Snapshot().AppendRange(&dst, p, math.MinInt64, math.MaxInt64)
+	if ok || len(dst.TS) != 0 || tab.Snapshot().Contains(p, math.MinInt64, math.MaxInt64) {
+		t.Error("an empty table holds points")
+	}
+	tab.Apply([]base.Row{{TS: 1, Value: 1, Ordinal: 3}})
+	for _, o := range []base.Ordinal{0, 2, 4, 1023, 1024, math.MaxUint32} {
+		if _, ok := tab.Position(o); ok {
+			t.Errorf("series %d has a point", o)
+		}
+	}
+}
+
+// TestMemory pins what a point costs.
+func TestMemory(t *testing.T) {
+	for _, c := range []struct {
+		points int
+		limit  float64
+	}{{1, 64}, {6, 22}, {20, 19.5}, {360, 18.5}, {2160, 16.5}} {
+		tab := fill(New(NewSlabs(0)), scrapes(100, c.points))
+		if got := float64(tab.Bytes()) / float64(tab.Points()); got > c.limit {
+			t.Errorf("%d points a series: %.2f bytes a point, want at most %.1f", c.points, got, c.limit)
+		}
+	}
+}
+
+func TestAllocations(t *testing.T) {
+	free := NewSlabs(8 << 20)
+	batch := scrapes(1000, 1)[0]
+	tab := New(free)
+	tab.Apply(batch)
+	if n := testing.AllocsPerRun(20, func() {
+		for i := range batch {
+			batch[i].TS++
+		}
+		tab.Apply(batch)
+	}); n != 0 {
+		t.Errorf("Apply allocates %v times a batch", n)
+	}
+	// The last batch once more: every series is late.
+	tab.Apply(batch)
+	var dst Columns
+	read := func() {
+		s := tab.Snapshot()
+		for _, p := range tab.Ordinals() {
+			dst.Reset()
+			s.AppendRange(&dst, p, 0, 1<<60)
+		}
+	}
+	read()
+	if n := testing.AllocsPerRun(5, read); n != 0 {
+		t.Errorf("reading allocates %v times", n)
+	}
+}
