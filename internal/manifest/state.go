@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -24,6 +25,7 @@ type State struct {
 	V0      bool  // plain entries of version 0; all that Live then holds is their six fields
 
 	lines    int                 // lines that count
+	closed   bool                // the last line is that of a clean close, and not the only one
 	crc      string              // CRC of the last line, what the next one gives as prev
 	index    map[string]int      // place in Live of each live path
 	owed     map[string]struct{} // paths of removals owed
@@ -79,3 +81,169 @@ func (s *State) Fate(path string) Fate {
 	}
 	return FateQuarantine
 }
+
+// admit checks that e may follow what s holds (M2 to M5) and enters its paths, so that a
+// path given twice in e shows too. Commit or revoke must come next. After an error s is
+// as it was.
+func (s *State) admit(e *Edit) error {
+	if err := s.checkNumbers(e); err != nil {
+		return err
+	}
+	if s.index == nil {
+		s.index, s.owed = make(map[string]int), make(map[string]struct{})
+	}
+	for i := range e.Add {
+		if err := s.checkAdd(e, &e.Add[i]); err != nil {
+			s.forget(e.Add[:i], nil)
+			return err
+		}
+		s.index[e.Add[i].Path] = len(s.Live) + i
+	}
+	for i, path := range e.Remove {
+		if err := s.checkRemove(path); err != nil {
+			s.forget(e.Add, e.Remove[:i])
+			return err
+		}
+		s.owed[path] = struct{}{}
+	}
+	return nil
+}
+
+// checkNumbers holds the numbers of e against those of the edit before (M4).
+func (s *State) checkNumbers(e *Edit) error {
+	switch {
+	case e.NextMS < s.NextMS && s.lines > 0:
+		return fmt.Errorf("next_ms goes back from %d to %d", s.NextMS, e.NextMS)
+	case e.FlushedLSN < s.FlushedLSN || e.FlushedLSN > maxLSN:
+		return fmt.Errorf("flushed_lsn goes from %d to %d", s.FlushedLSN, e.FlushedLSN)
+	case e.Catalog.Bytes < 0 || e.Catalog.Generation < s.Catalog.Generation,
+		e.Catalog.Generation == s.Catalog.Generation && e.Catalog.Bytes < s.Catalog.Bytes:
+		return fmt.Errorf("catalog goes back from %d bytes of generation %d to %d of %d",
+			s.Catalog.Bytes, s.Catalog.Generation, e.Catalog.Bytes, e.Catalog.Generation)
+	case e.LastLSN != 0 && (e.LastLSN < e.FlushedLSN || e.LastLSN > maxLSN):
+		return fmt.Errorf("last_lsn %d with flushed_lsn %d", e.LastLSN, e.FlushedLSN)
+	}
+	return nil
+}
+
+func (s *State) checkAdd(e *Edit, a *Entry) error {
+	if err := a.validate(false); err != nil {
+		return err
+	}
+	// Only a first line may hold the entries of earlier edits.
+	if a.Edit > e.Number || a.Edit != e.Number && s.lines > 0 {
+		return fmt.Errorf("%s: added by edit %d", a.Path, a.Edit)
+	}
+	if _, live := s.index[a.Path]; live || s.Owes(a.Path) {
+		return fmt.Errorf("%s is added a second time", a.Path)
+	}
+	return nil
+}
+
+func (s *State) checkRemove(path string) error {
+	i, known := s.index[path]
+	live := known && i < len(s.Live)
+	switch {
+	case s.Owes(path):
+		return fmt.Errorf("%s is removed a second time", path)
+	case s.lines == 0 && (known || !validPath(path)):
+		return fmt.Errorf("removal owed of %q", path)
+	case s.lines > 0 && !live:
+		return fmt.Errorf("%q is removed and was not live", path)
+	}
+	return nil
+}
+
+// revoke undoes admit.
+func (s *State) revoke(e *Edit) { s.forget(e.Add, e.Remove) }
+
+func (s *State) forget(added []Entry, removed []string) {
+	for i := range added {
+		delete(s.index, added[i].Path)
+	}
+	for _, path := range removed {
+		delete(s.owed, path)
+	}
+}
+
+// commit makes an admitted edit part of the state: its line of n bytes is on disk.
+func (s *State) commit(e *Edit, crc string, n int) {
+	for _, path := range e.Remove {
+		if i, live := s.index[path]; live {
+			s.snapshot -= s.entryBytes(&s.Live[i])
+			delete(s.index, path)
+			s.gone++
+		}
+		s.snapshot += pathBytes(path)
+	}
+	for i := range e.Add {
+		s.snapshot += s.entryBytes(&e.Add[i])
+	}
+	s.Live = append(s.Live, e.Add...)
+	s.LastEdit, s.Wall, s.NextMS = e.Number, e.Wall, e.NextMS
+	s.FlushedLSN, s.Catalog = e.FlushedLSN, e.Catalog
+	s.LastLSN = max(s.LastLSN, e.LastLSN)
+	if s.LastLSN <= s.FlushedLSN {
+		s.LastLSN = 0
+	}
+	s.crc = crc
+	s.closed = e.LastLSN != 0 && s.lines > 0
+	s.lines++
+	s.Bytes += int64(n)
+	if s.gone > len(s.Live)/2 {
+		s.compact()
+	}
+}
+
+// compact drops the entries of Live that commit left behind. Doing so once for many
+// edits keeps a long file quick to read. It moves to a new slice: the old one may still
+// be in use.
+func (s *State) compact() {
+	if s.gone == 0 {
+		return
+	}
+	live := make([]Entry, 0, len(s.index))
+	for i, e := range s.Live {
+		if at, ok := s.index[e.Path]; ok && at == i {
+			s.index[e.Path] = len(live)
+			live = append(live, e)
+		}
+	}
+	s.Live, s.gone = live, 0
+}
+
+// addPlain adds the entry of a line of version 0.
+func (s *State) addPlain(e *Entry, n int64) error {
+	if s.index == nil {
+		s.index = make(map[string]int)
+	}
+	if err := e.validate(true); err != nil {
+		return err
+	}
+	if _, live := s.index[e.Path]; live {
+		return fmt.Errorf("%s is added a second time", e.Path)
+	}
+	s.index[e.Path] = len(s.Live)
+	s.Live = append(s.Live, *e)
+	s.lines++
+	s.Bytes += n
+	return nil
+}
+
+// settle forgets removals that are done.
+func (s *State) settle(paths []string) {
+	for _, path := range paths {
+		if s.Owes(path) {
+			delete(s.owed, path)
+			s.snapshot -= pathBytes(path)
+		}
+	}
+}
+
+// entryBytes is what e takes in a line, pathBytes what a removal takes.
+func (s *State) entryBytes(e *Entry) int64 {
+	s.scratch = appendEntry(s.scratch[:0], e)
+	return int64(len(s.scratch)) + 1
+}
+
+func pathBytes(path string) int64 { return int64(len(path)) + int64(len(`"",`)) }

@@ -1,0 +1,269 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fsys"
+)
+
+// ErrFailed means that the log is in a state that only a restart clears up: what it
+// tried to write may or may not be on disk. It refuses everything from then on.
+var ErrFailed = errors.New("MANIFEST cannot be written any more")
+
+var errClosed = fmt.Errorf("%s is closed", base.ManifestFile)
+
+// rewriteSlack is how far a file may grow beyond twice its snapshot before it is worth
+// writing anew.
+const rewriteSlack = 1 << 20
+
+// Log is a MANIFEST open for writing. It has one owner: nothing here is safe for
+// concurrent use.
+type Log struct {
+	fs     fsys.FS
+	file   fsys.File
+	state  State
+	line   []byte // reused
+	uncut  bool   // the file is longer than its sound lines
+	doubt  bool   // the last line may be missing on disk, whatever the system shows
+	failed error  // once set, what everything is answered with
+}
+
+// Create makes a MANIFEST whose first line is e, durable with its name, replacing what
+// an earlier attempt left. e may carry entries of earlier edits and removals still owed;
+// Prev is not used. After an error a half-written file may be left.
+func Create(fs fsys.FS, e Edit) (*Log, error) {
+	l := &Log{fs: fs}
+	e.Prev = ""
+	if err := l.state.admit(&e); err != nil {
+		return nil, fmt.Errorf("%s: edit %d: %w", base.ManifestFile, e.Number, err)
+	}
+	line, crc := appendLine(nil, &e)
+	var err error
+	if l.file, err = fs.Create(base.ManifestFile); err != nil {
+		return nil, err
+	}
+	if err = writeAll(l.file, line); err == nil {
+		err = l.file.Sync()
+	}
+	if err == nil {
+		err = fsys.SyncParent(fs, base.ManifestFile)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.file.Close())
+	}
+	l.state.commit(&e, crc, len(line))
+	return l, nil
+}
+
+// Open opens the MANIFEST that Read has just read, for appending to the state it
+// returned, and takes the state over. Nothing may be removed on the word of the file
+// before Open has returned.
+//
+// The last line may be in the system's cache and not on disk: its writer may have died
+// before the sync, or been told that the sync failed, and a later sync of such bytes
+// passes without saving them. So the file is written anew, here, or, if the last line is
+// that of a clean close, on which nothing rests yet, before the next line. Lines further
+// up were synced before their successors were written.
+//
+// A file with a tail is opened, too, but refuses everything until CutTail.
+func Open(fs fsys.FS, s State) (*Log, error) {
+	if s.V0 || s.lines == 0 {
+		return nil, fmt.Errorf("%s: no edits to follow", base.ManifestFile)
+	}
+	file, err := fs.OpenAppend(base.ManifestFile)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{fs: fs, file: file, state: s, doubt: true}
+	size, err := file.Size()
+	switch {
+	case err != nil:
+	case size < s.Bytes:
+		err = fmt.Errorf("%s: shrunk from %d to %d bytes since it was read", base.ManifestFile, s.Bytes, size)
+	case size > s.Bytes:
+		l.uncut, l.doubt = true, false // the line that was torn came after a sync
+	case !s.closed:
+		if err = l.Rewrite(); errors.Is(err, fsys.ErrNoSpace) && l.failed == nil {
+			err = l.file.Sync() // all that can be done on a full disk
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// CutTail cuts off what follows the sound lines, durably. Without a tail it does nothing.
+// It is for torn lines alone: see Tail.
+func (l *Log) CutTail() error {
+	if l.failed != nil || !l.uncut {
+		return l.failed
+	}
+	if err := l.cut(); err != nil {
+		return l.fail(err)
+	}
+	l.uncut = false
+	return nil
+}
+
+// State returns what the lines add up to. It is valid until the log's next change, and
+// only to be read.
+func (l *Log) State() *State { return &l.state }
+
+// Append writes an edit and returns when it is on disk. It gives the edit its number and
+// place in the chain, and writes the number into e.Add as well; numbers may be skipped. On nil the state has
+// moved on; on an error it has not: either the edit breaks an invariant, or the file
+// could not be written and has been cut back to its last line (fsys.ErrNoSpace stays
+// visible), or, if that or a sync failed, the error matches ErrFailed and the edit may or
+// may not be found at the next open. What the edit names must then be left alone.
+func (l *Log) Append(e Edit) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	if l.doubt {
+		if err := l.Rewrite(); err != nil {
+			return err
+		}
+	}
+	s := &l.state
+	e.Number, e.Prev = s.LastEdit+1, s.crc
+	for i := range e.Add {
+		e.Add[i].Edit = e.Number
+	}
+	if err := s.admit(&e); err != nil {
+		return fmt.Errorf("%s: edit %d: %w", base.ManifestFile, e.Number, err)
+	}
+	line, crc := appendLine(l.line[:0], &e)
+	if err := l.write(line); err != nil {
+		s.revoke(&e)
+		return err
+	}
+	s.commit(&e, crc, len(line))
+	s.compact()
+	l.line = keepSmall(line)
+	return nil
+}
+
+// write appends a line and syncs it, or leaves the file as it was, or fails for good.
+func (l *Log) write(line []byte) error {
+	if err := writeAll(l.file, line); err != nil {
+		if cutErr := l.cut(); cutErr != nil {
+			return l.fail(errors.Join(err, cutErr))
+		}
+		return err
+	}
+	if err := l.file.Sync(); err != nil {
+		// The line is in the system's cache and perhaps not on disk. Cut off, it cannot
+		// mislead the next process into building on it; the error stands in any case.
+		return l.fail(errors.Join(err, l.file.Truncate(l.state.Bytes)))
+	}
+	return nil
+}
+
+// cut cuts the file back to its sound lines.
+func (l *Log) cut() error {
+	if err := l.file.Truncate(l.state.Bytes); err != nil {
+		return err
+	}
+	return l.file.Sync()
+}
+
+// Unlinked says that the files at paths are gone and their directories synced, so that a
+// rewritten file need not carry their removals on.
+func (l *Log) Unlinked(paths []string) { l.state.settle(paths) }
+
+// ShouldRewrite reports whether the file has grown so far beyond what a snapshot takes
+// that Rewrite pays.
+func (l *Log) ShouldRewrite() bool {
+	return l.state.Bytes > 2*l.state.snapshot+rewriteSlack
+}
+
+// Rewrite replaces the file by one line that adds up to the same state (M7). On an error
+// that does not match ErrFailed the old file is in use as before.
+func (l *Log) Rewrite() error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	s := &l.state
+	e := Edit{
+		Number: s.LastEdit + 1, Wall: s.Wall, NextMS: s.NextMS,
+		FlushedLSN: s.FlushedLSN, LastLSN: s.LastLSN, Catalog: s.Catalog,
+		Add: s.Live, Remove: s.Owed(),
+	}
+	data, crc := appendLine(make([]byte, 0, s.snapshot+1024), &e)
+
+	// Closed first: not every system replaces a file that is open.
+	if err := l.file.Close(); err != nil {
+		return l.fail(err)
+	}
+	l.file = nil
+	writeErr := fsys.WriteFileAtomic(l.fs, base.ManifestFile, data)
+	if writeErr != nil && !l.inPlace(len(data)) {
+		return l.fail(writeErr)
+	}
+	file, err := l.fs.OpenAppend(base.ManifestFile)
+	if err != nil {
+		return l.fail(errors.Join(writeErr, err))
+	}
+	l.file = file
+	if writeErr == nil {
+		s.LastEdit, s.crc, s.lines, s.closed, s.Bytes = e.Number, crc, 1, false, int64(len(data))
+		l.doubt = false
+	}
+	return writeErr
+}
+
+// inPlace reports whether the old file certainly still has its name after a failed
+// attempt to replace it by n bytes. If the new one has it, only the sync of the name
+// failed, and the next crash decides which of them is found.
+func (l *Log) inPlace(n int) bool {
+	entry, err := l.fs.Stat(base.ManifestFile)
+	return err == nil && entry.Size == l.state.Bytes && entry.Size != int64(n)
+}
+
+// Close closes the file. Everything that Append accepted is on disk already.
+func (l *Log) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	file := l.file
+	l.file = nil
+	if l.failed == nil {
+		l.failed = errClosed
+	}
+	return file.Close()
+}
+
+// usable returns the error of a log that must not be written.
+func (l *Log) usable() error {
+	if l.failed == nil && l.uncut {
+		return fmt.Errorf("%s: the damaged last line has not been cut off", base.ManifestFile)
+	}
+	return l.failed
+}
+
+// fail makes err the last error of the log.
+func (l *Log) fail(err error) error {
+	l.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+	return l.failed
+}
+
+// writeAll writes b, and takes a short write for the error that it is.
+func writeAll(f fsys.File, b []byte) error {
+	n, err := f.Write(b)
+	if err == nil && n < len(b) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+// keepSmall returns b for reuse unless it is large: lines of megabytes are rare.
+func keepSmall(b []byte) []byte {
+	if cap(b) > 64<<10 {
+		return nil
+	}
+	return b
+}

@@ -1,0 +1,315 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	iofs "io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fsys"
+)
+
+// states returns what the first 0, 1, ... lines of text add up to.
+func states(t *testing.T, text []byte) []string {
+	t.Helper()
+	out := []string{""}
+	for i, c := range text {
+		if c != '\n' {
+			continue
+		}
+		s, tail, err := read(base.ManifestFile, text[:i+1])
+		if err != nil || tail != nil {
+			t.Fatalf("line %d: tail %v, error %v", len(out)-1, tail, err)
+		}
+		out = append(out, describe(&s, true))
+	}
+	return out
+}
+
+func TestReadAddsUp(t *testing.T) {
+	fs := fsys.NewMem()
+	putFile(t, fs, base.ManifestFile, seal(7, threeEdits(), nil))
+	s := mustRead(t, fs)
+	want := entries(1, 3)
+	want[0].Edit, want[1].Edit = 8, 9
+	if !slices.Equal(s.Live, want) {
+		t.Errorf("live %+v\nwant %+v", s.Live, want)
+	}
+	if s.LastEdit != 10 || s.FlushedLSN != 20 || s.LastLSN != 25 || s.NextMS != 1_700_000_000_002 ||
+		s.Catalog != (Catalog{1, 200}) || s.V0 {
+		t.Errorf("state %s", describe(&s, true))
+	}
+	if !slices.Equal(s.Owed(), paths(0, 1)) {
+		t.Errorf("owed %q", s.Owed())
+	}
+}
+
+func TestReadMissing(t *testing.T) {
+	fs := fsys.NewMem()
+	if _, _, err := Read(fs, base.ManifestFile); !errors.Is(err, iofs.ErrNotExist) {
+		t.Errorf("error %v", err)
+	}
+	putFile(t, fs, base.ManifestFile, nil)
+	_, _, err := Read(fs, base.ManifestFile)
+	wantDamage(t, err, 0)
+}
+
+// A file cut at any byte reads as its whole lines and a tail, and never as anything else.
+func TestReadCutAnywhere(t *testing.T) {
+	text := seal(0, threeEdits(), nil)
+	want := states(t, text)
+	for n := range text {
+		whole := bytes.Count(text[:n], []byte{'\n'})
+		start := bytes.LastIndexByte(text[:n], '\n') + 1
+		s, tail, err := read(base.ManifestFile, text[:n])
+		switch {
+		case whole == 0:
+			wantDamage(t, err, 0)
+		case err != nil || describe(&s, true) != want[whole]:
+			t.Fatalf("cut at %d: error %v, state\n%s", n, err, describe(&s, true))
+		case (tail != nil) != (start < n):
+			t.Fatalf("cut at %d: tail %+v", n, tail)
+		case tail != nil && (tail.Offset != int64(start) || tail.Bytes != int64(n-start) || tail.File != base.ManifestFile):
+			t.Fatalf("cut at %d: tail %+v", n, tail)
+		}
+	}
+}
+
+// A flipped bit anywhere is damage, or, in the last line and the newline before it, a
+// tail: never another state.
+func TestReadFlipAnywhere(t *testing.T) {
+	text := seal(0, threeEdits(), nil)
+	want := states(t, text)
+	lastLine := bytes.LastIndexByte(text[:len(text)-1], '\n')
+	for i := range text {
+		for bit := range 8 {
+			bad := slices.Clone(text)
+			bad[i] ^= 1 << bit
+			line := bytes.Count(text[:i], []byte{'\n'})
+			s, tail, err := read(base.ManifestFile, bad)
+			if got := describe(&s, true); line > 0 && got != want[line] {
+				t.Fatalf("byte %d, bit %d: state\n%s", i, bit, got)
+			}
+			if i >= lastLine {
+				if tail == nil || err != nil || !errors.Is(tail.Corruption(), base.ErrCorrupt) {
+					t.Fatalf("byte %d, bit %d: tail %v, error %v", i, bit, tail, err)
+				}
+				continue
+			}
+			var c *base.CorruptionError
+			if !errors.As(err, &c) || tail != nil || c.Offset != int64(bytes.LastIndexByte(text[:i], '\n')+1) {
+				t.Fatalf("byte %d, bit %d: tail %v, error %v", i, bit, tail, err)
+			}
+		}
+	}
+}
+
+// M1: lines lost, swapped, repeated or taken from elsewhere show, although each is sound.
+func TestChainBroken(t *testing.T) {
+	text := seal(0, threeEdits(), nil)
+	line := strings.SplitAfter(string(text), "\n")
+	other := strings.SplitAfter(string(seal(0, []Edit{editN(0, nil, nil), editN(1, entries(4, 5), nil)}, nil)), "\n")
+	tests := []struct {
+		name  string
+		lines []string
+		bad   int // the first line that does not fit
+	}{
+		{"first lost", line[1:], 0},
+		{"one lost", []string{line[0], line[2], line[3]}, 1},
+		{"swapped", []string{line[0], line[2], line[1], line[3]}, 1},
+		{"repeated", []string{line[0], line[1], line[1]}, 2},
+		{"from elsewhere", []string{line[0], other[1], line[2]}, 2},
+		{"first again", []string{line[0], line[1], line[0]}, 2},
+	}
+	for _, tt := range tests {
+		_, tail, err := read(base.ManifestFile, []byte(strings.Join(tt.lines, "")))
+		if tail != nil {
+			t.Errorf("%s: passes for a tail: %v", tt.name, tail.Err)
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			wantDamage(t, err, int64(len(strings.Join(tt.lines[:tt.bad], ""))))
+		})
+	}
+	// A number that does not rise, in a chain that is otherwise sound.
+	bad := seal(0, threeEdits(), func(i int, e *Edit) {
+		if i == 2 {
+			e.Number = 5
+			e.Add = nil
+		}
+	})
+	_, _, err := read(base.ManifestFile, bad)
+	wantDamage(t, err, int64(len(line[0])+len(line[1])))
+}
+
+// An edit that cannot follow is damage although its line is sound (M2 to M5).
+func TestInvariantsHoldOnDisk(t *testing.T) {
+	for _, tt := range brokenEdits() {
+		t.Run(tt.name, func(t *testing.T) {
+			last := 0
+			text := seal(0, threeEdits()[:3], func(i int, e *Edit) {
+				if i == 2 {
+					tt.change(e)
+				}
+			})
+			last = bytes.LastIndexByte(text[:len(text)-1], '\n') + 1
+			want := states(t, text[:last])[2]
+			s, tail, err := read(base.ManifestFile, text)
+			wantDamage(t, err, int64(last))
+			if tail != nil || describe(&s, true) != want {
+				t.Errorf("tail %v, state\n%s", tail, describe(&s, true))
+			}
+		})
+	}
+}
+
+type brokenEdit struct {
+	name   string
+	change func(e *Edit) // of the third of threeEdits, which adds one file and removes one
+}
+
+// brokenEdits lists for each of M2 to M5 edits that break it.
+func brokenEdits() []brokenEdit {
+	again := func(n int, edit uint64) Entry {
+		e := entryN(n)
+		e.Edit = edit
+		return e
+	}
+	entry := func(name string, change func(a *Entry)) brokenEdit {
+		return brokenEdit{"M5 " + name, func(e *Edit) { change(&e.Add[0]) }}
+	}
+	return []brokenEdit{
+		{"M2 live already", func(e *Edit) { e.Add[0] = again(1, e.Number) }},
+		{"M2 twice in one edit", func(e *Edit) { e.Add = append(e.Add, e.Add[0]) }},
+		{"M3 removed and added", func(e *Edit) { e.Add[0] = again(0, e.Number) }},
+		{"M3 added and removed", func(e *Edit) { e.Remove = append(e.Remove, e.Add[0].Path) }},
+		{"M3 removed, not live", func(e *Edit) { e.Remove = paths(4, 5) }},
+		{"M3 removed twice", func(e *Edit) { e.Remove = append(e.Remove, e.Remove[0]) }},
+		{"M4 next_ms back", func(e *Edit) { e.NextMS -= 2 }},
+		{"M4 flushed_lsn back", func(e *Edit) { e.FlushedLSN = 9 }},
+		{"M4 catalog bytes back", func(e *Edit) { e.Catalog.Bytes = 99 }},
+		{"M4 catalog generation back", func(e *Edit) { e.Catalog.Generation = 0 }},
+		{"M4 last_lsn below flushed_lsn", func(e *Edit) { e.LastLSN = e.FlushedLSN - 1 }},
+		entry("no points", func(a *Entry) { a.Count = 0 }),
+		entry("more points than times", func(a *Entry) { a.Count = 1002 }),
+		entry("times swapped", func(a *Entry) { a.StartTS, a.EndTS = a.EndTS, a.StartTS }),
+		entry("start in another hour", func(a *Entry) { a.StartTS = -1 }),
+		entry("end in another hour", func(a *Entry) { a.EndTS = base.Hour }),
+		entry("bucket is no hour", func(a *Entry) { a.HourBucket = 1 }),
+		entry("times out of range", func(a *Entry) {
+			a.StartTS, a.EndTS = base.MaxTime+1, base.MaxTime+1
+			a.HourBucket, a.Count = base.BucketStart(a.StartTS), 1
+		}),
+		entry("path elsewhere", func(a *Entry) { a.Path = "wal/current.wal" }),
+		entry("of a later edit", func(a *Entry) { a.Edit++ }),
+		entry("of an earlier edit", func(a *Entry) { a.Edit-- }),
+		entry("empty file", func(a *Entry) { a.Bytes = 0 }),
+		entry("no identity", func(a *Entry) { a.BLAKE3 = "" }),
+		entry("identity in capitals", func(a *Entry) { a.BLAKE3 = strings.Repeat("A", 64) }),
+	}
+}
+
+// A first line may carry what earlier edits added and removals still owed, but not of
+// files that are live.
+func TestSnapshotLine(t *testing.T) {
+	first := editN(3, entries(0, 2), paths(5, 7))
+	keep := func(_ int, e *Edit) { e.Add[0].Edit = 2 }
+	s, tail, err := read(base.ManifestFile, seal(9, []Edit{first}, keep))
+	if err != nil || tail != nil {
+		t.Fatal(tail, err)
+	}
+	if len(s.Live) != 2 || !slices.Equal(s.Owed(), slices.Sorted(slices.Values(paths(5, 7)))) || s.LastEdit != 9 || s.Live[0].Edit != 2 {
+		t.Errorf("state %s", describe(&s, true))
+	}
+	for name, change := range map[string]func(int, *Edit){
+		"owed and live":       func(_ int, e *Edit) { e.Remove = paths(1, 2) },
+		"owed twice":          func(_ int, e *Edit) { e.Remove = append(e.Remove, e.Remove[0]) },
+		"owed elsewhere":      func(_ int, e *Edit) { e.Remove[0] = "FORMAT" },
+		"entry of the future": func(_ int, e *Edit) { e.Add[0].Edit = 10 },
+		"follows a line":      func(_ int, e *Edit) { e.Prev = "01234567" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := read(base.ManifestFile, seal(9, []Edit{editN(3, entries(0, 2), paths(5, 7))}, change))
+			wantDamage(t, err, 0)
+		})
+	}
+}
+
+// A sound line with a member of the future is refused as such, last line or not.
+func TestNewerLine(t *testing.T) {
+	text := seal(0, threeEdits(), nil)
+	lines := strings.SplitAfter(string(text), "\n")
+	body := strings.Replace(lines[1][:len(lines[1])-crcTail-1], `"add"`, `"retire":[],"add"`, 1)
+	newer := fmt.Sprintf("%s%s%s\"}\n", body, crcMember, checksum([]byte(body)))
+	for _, rest := range []string{"", lines[2]} {
+		s, tail, err := read(base.ManifestFile, []byte(lines[0]+newer+rest))
+		if !errors.Is(err, ErrNewer) || errors.Is(err, base.ErrCorrupt) || tail != nil {
+			t.Errorf("tail %v, error %v", tail, err)
+		}
+		if !strings.Contains(err.Error(), `"retire"`) {
+			t.Errorf("%v: does not name the member", err)
+		}
+		if s.LastEdit != 0 || len(s.Live) != 0 {
+			t.Errorf("state %s", describe(&s, true))
+		}
+	}
+}
+
+func TestScanLines(t *testing.T) {
+	fs := fsys.NewMem()
+	text := seal(0, threeEdits(), nil)
+	putFile(t, fs, base.ManifestFile, text)
+	var numbers []uint64
+	size := int64(0)
+	tail, err := Scan(fs, base.ManifestFile, func(l Line) error {
+		if l.Offset != size || l.Plain != nil || !bytes.Contains(text[l.Offset:l.Offset+l.Bytes], []byte(l.CRC)) {
+			t.Errorf("line %+v", l)
+		}
+		numbers, size = append(numbers, l.Edit.Number), size+l.Bytes
+		return nil
+	})
+	if err != nil || tail != nil || !slices.Equal(numbers, []uint64{0, 1, 2, 3}) || size != int64(len(text)) {
+		t.Errorf("numbers %v, %d bytes, tail %v, error %v", numbers, size, tail, err)
+	}
+	stop := errors.New("stop")
+	if _, err := Scan(fs, base.ManifestFile, func(Line) error { return stop }); err != stop {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestFate(t *testing.T) {
+	s, _, err := read(base.ManifestFile, seal(0, threeEdits(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := func(job int64) string { return base.SegmentFile(0, 5, 1, 2, job) }
+	tests := []struct {
+		path string
+		want Fate
+	}{
+		{entryN(1).Path, FateKeep},
+		{entryN(0).Path, FateRemove}, // owed
+		{name(s.NextMS), FateRemove},
+		{name(s.NextMS + 1), FateRemove},
+		{name(s.NextMS - 1), FateQuarantine},
+		{"segments/0/notes.txt", FateForeign},
+		{"segments/0/abc.seg", FateForeign},
+		{fmt.Sprintf("segments/0/Copy-%d.seg", s.NextMS), FateForeign},
+		{fmt.Sprintf("segments/0/sub/1-1-2-%d.seg", s.NextMS), FateForeign},
+		{name(s.NextMS) + base.TempSuffix, FateForeign},
+	}
+	for _, tt := range tests {
+		if got := s.Fate(tt.path); got != tt.want {
+			t.Errorf("%s: fate %d, want %d", tt.path, got, tt.want)
+		}
+	}
+	if _, live := s.Entry(entryN(1).Path); !live {
+		t.Error("a live file is not found")
+	}
+	if _, live := s.Entry(entryN(0).Path); live || !s.Owes(entryN(0).Path) || s.Owes(entryN(1).Path) {
+		t.Error("a removed file is live, or its removal not owed")
+	}
+}
