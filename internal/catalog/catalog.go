@@ -33,6 +33,7 @@ type Catalog struct {
 		sync.RWMutex
 		store
 		next     uint32               // the ordinal given next
+		changes  uint64               // counts series and names added
 		unlogged blocks.Array[uint64] // bit set: no log record has introduced the series
 
 		// displaced lists, by the hash of their key, series whose id is another (C3).
@@ -157,12 +158,18 @@ func (c *Catalog) pairsLocked(dst []uint32, o base.Ordinal) (_ []uint32, named b
 	return c.mu.pairs(dst, row)
 }
 
-// keyID hashes the canonical key. Tags are in normal form.
+// keyBuffer is how long a key may be to be hashed without an allocation.
+const keyBuffer = 512
+
+// keyID hashes the canonical key of a series. Tags are in normal form.
 func (c *Catalog) keyID(name string, tags []base.Tag) base.SeriesID {
-	var buf [512]byte
-	key := AppendKey(buf[:0], name, tags)
+	var buf [keyBuffer]byte
+	return c.hashKey(AppendKey(buf[:0], name, tags))
+}
+
+func (c *Catalog) hashKey(key []byte) base.SeriesID {
 	if c.hash != nil {
-		return base.SeriesID(c.hash(bytes.Clone(key))) // the copy keeps buf on the stack
+		return base.SeriesID(c.hash(bytes.Clone(key))) // the copy keeps keys on the stack
 	}
 	return KeyID(key)
 }

@@ -79,8 +79,9 @@ func escapedLen(s string) int {
 }
 
 // ValidateSeries checks a name and tags and returns the tags in normal form: sorted
-// by key, those with an empty value dropped. The result is tags itself if that is in
-// normal form already, else a copy; tags is never changed. Errors match ErrInvalid.
+// by key, those with an empty value dropped before anything is checked. The result is
+// tags itself if that is in normal form already, else a copy; tags is never changed.
+// Errors match ErrInvalid.
 func ValidateSeries(name string, tags []base.Tag) ([]base.Tag, error) {
 	if name == "" {
 		return nil, fmt.Errorf("%w: the name is empty", ErrInvalid)
@@ -92,6 +93,10 @@ func ValidateSeries(name string, tags []base.Tag) ([]base.Tag, error) {
 }
 
 func validateTags(name string, tags []base.Tag) ([]base.Tag, error) {
+	tags, ok := normalise(tags)
+	if !ok {
+		return nil, fmt.Errorf("%w: %.100q has two tags with one key", ErrInvalid, name)
+	}
 	for _, tag := range tags {
 		switch {
 		case tag.Key == "":
@@ -105,14 +110,22 @@ func validateTags(name string, tags []base.Tag) ([]base.Tag, error) {
 				ErrInvalid, tag.Value, tag.Key, name)
 		}
 	}
-	tags, ok := normalise(tags)
-	if !ok {
-		return nil, fmt.Errorf("%w: %.100q has two tags with one key", ErrInvalid, name)
-	}
 	if n := keyLen(name, tags); n > MaxKeyBytes {
 		return nil, fmt.Errorf("%w: the key of %.100q has %d bytes, more than %d", ErrInvalid, name, n, MaxKeyBytes)
 	}
 	return tags, nil
+}
+
+// isValid is ValidateSeries, without saying what is wrong, for tags in normal form and
+// a key that is not too long. The key is UTF-8 exactly if all its parts are, for they
+// are set apart by ASCII.
+func isValid(key []byte, name string, tags []base.Tag) bool {
+	for i := range tags {
+		if k := tags[i].Key; k == "" || k == base.NameKey || k == atKey {
+			return false
+		}
+	}
+	return name != "" && utf8.Valid(key)
 }
 
 // normalise sorts tags by key and drops those with an empty value, in a copy where

@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -84,7 +85,8 @@ func TestValidateSeries(t *testing.T) {
 		{"empty key", "a", tagsOf("", "1"), nil, false},
 		{"key twice", "a", tagsOf("b", "1", "c", "2", "b", "1"), nil, false},
 		{"reserved name", "a", tagsOf("__name__", "1"), nil, false},
-		{"reserved version", "a", tagsOf("__at__", ""), nil, false},
+		{"reserved version", "a", tagsOf("__at__", "1"), nil, false},
+		{"reserved, but empty", "a", tagsOf("__at__", "", "__name__", ""), nil, true},
 		{"name not UTF-8", "a\xff", nil, nil, false},
 		{"key not UTF-8", "a", tagsOf("\xc3", "1"), nil, false},
 		{"value not UTF-8", "a", tagsOf("b", "\xed\xa0\x80"), nil, false},
@@ -96,6 +98,9 @@ func TestValidateSeries(t *testing.T) {
 		got, err := ValidateSeries(c.name, c.tags)
 		if (err == nil) != c.ok || err != nil && !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: error %v", c.what, err)
+		}
+		if o, resolveErr := newCatalog().Resolve(c.name, c.tags); fmt.Sprint(resolveErr) != fmt.Sprint(err) || o != 0 {
+			t.Errorf("%s: Resolve says %v, ValidateSeries %v", c.what, resolveErr, err)
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.what, got, c.want)

@@ -17,34 +17,45 @@ import (
 // ordinals are given.
 func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 	// What equals a known series is valid, so the checks can wait. Keys that cannot be
-	// normalised, or would take long to hash, go straight to them.
+	// made, or would take long to hash, go straight to them.
 	normal, ok := normalise(tags)
 	if !ok || len(name) > MaxKeyBytes || keyLen(name, normal) > MaxKeyBytes {
 		_, err := ValidateSeries(name, tags)
 		return 0, err
 	}
-	id := c.keyID(name, normal)
+	var buf [keyBuffer]byte
+	key := AppendKey(buf[:0], name, normal)
+	id := c.hashKey(key)
 	c.mu.RLock()
 	o, ok := c.findLocked(id, name, normal)
+	seen := c.mu.changes
 	c.mu.RUnlock()
 	if ok {
 		return o, nil
 	}
-	normal, err := ValidateSeries(name, tags)
-	if err != nil {
+	if !isValid(key, name, normal) {
+		_, err := ValidateSeries(name, tags)
 		return 0, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if o, ok := c.findLocked(id, name, normal); ok {
-		return o, nil
+	if c.mu.changes != seen {
+		if o, ok := c.findLocked(id, name, normal); ok {
+			return o, nil
+		}
 	}
-	if o, ok := c.mu.byID(id); ok && c.canAdoptLocked(o, normal) {
+	if o, taken := c.mu.byID(id); !taken {
+		return c.assignLocked(id, id, name, normal)
+	} else if c.canAdoptLocked(o, normal) {
 		c.adoptLocked(o, name, normal)
 		c.markUnloggedLocked(o)
 		return o, nil
 	}
-	return c.assignLocked(id, name, normal)
+	free := id + 1
+	for _, taken := c.mu.byID(free); taken; _, taken = c.mu.byID(free) {
+		free++
+	}
+	return c.assignLocked(id, free, name, normal)
 }
 
 // ResolveID returns the ordinal of the series with this id, making one that is known
@@ -71,17 +82,12 @@ func (c *Catalog) ResolveIDTags(id base.SeriesID, tags []base.Tag) (base.Ordinal
 	return c.nextLocked(id, c.dict.InternSeries(nil, "", tags), false)
 }
 
-// assignLocked makes a series. id is the hash of its key; where it is taken, the
-// series gets the next free one. Requires: c.mu.
-func (c *Catalog) assignLocked(id base.SeriesID, name string, tags []base.Tag) (base.Ordinal, error) {
-	free := id
-	for _, taken := c.mu.byID(free); taken; _, taken = c.mu.byID(free) {
-		free++
-	}
+// assignLocked makes a series with the given id; hash is that of its key. Requires: c.mu.
+func (c *Catalog) assignLocked(hash, id base.SeriesID, name string, tags []base.Tag) (base.Ordinal, error) {
 	var buf [stackPairs]uint32
-	o, err := c.nextLocked(free, c.dict.InternSeries(buf[:0], name, tags), true)
-	if err == nil && free != id {
-		c.mu.displaced[id] = append(c.mu.displaced[id], o)
+	o, err := c.nextLocked(id, c.dict.InternSeries(buf[:0], name, tags), true)
+	if err == nil && id != hash {
+		c.mu.displaced[hash] = append(c.mu.displaced[hash], o)
 	}
 	return o, err
 }
@@ -92,6 +98,7 @@ func (c *Catalog) nextLocked(id base.SeriesID, pairs []uint32, named bool) (base
 	}
 	o := base.Ordinal(c.mu.next)
 	c.mu.next++
+	c.mu.changes++
 	c.mu.add(o, id, pairs, named)
 	c.markUnloggedLocked(o)
 	return o, nil
@@ -105,6 +112,7 @@ func (c *Catalog) canAdoptLocked(o base.Ordinal, tags []base.Tag) bool {
 }
 
 func (c *Catalog) adoptLocked(o base.Ordinal, name string, tags []base.Tag) {
+	c.mu.changes++
 	c.mu.setPairs(o, c.dict.InternSeries(nil, name, tags))
 }
 
@@ -140,6 +148,7 @@ func (c *Catalog) Register(reg base.Registration) error {
 			return fmt.Errorf("ordinals %d and %d have one name and tags", o, reg.Ordinal)
 		}
 	}
+	c.mu.changes++
 	c.mu.add(reg.Ordinal, reg.ID, c.dict.InternSeries(nil, reg.Name, reg.Tags), reg.Name != "")
 	c.mu.next = max(c.mu.next, uint32(reg.Ordinal)+1)
 	if id != reg.ID {

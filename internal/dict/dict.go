@@ -15,7 +15,15 @@ type Dict struct {
 	pairs  table                // prefix: number of the key
 	older  blocks.Array[uint32] // by pair: 1 + the pair of the same key before it, 0 = none
 	newest blocks.Array[uint32] // by key: 1 + its latest pair
-	last   []uint32             // what InternSeries returned last: the next series is often alike
+
+	// last holds, by position, the pairs of the series interned last. Series registered
+	// one after the other share most of them, and comparing is cheaper than hashing.
+	last []lastPair
+}
+
+type lastPair struct {
+	tag       base.Tag // shares memory with the tables
+	key, pair uint32   // numbers
 }
 
 // New returns an empty dictionary.
@@ -35,7 +43,7 @@ func (d *Dict) Len() uint32 {
 func (d *Dict) Intern(key, value string) uint32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.internLocked(key, value)
+	return d.internValueLocked(d.internKeyLocked(key), value)
 }
 
 // InternSeries appends the numbers of a series' pairs to dst: its name first, unless
@@ -43,43 +51,50 @@ func (d *Dict) Intern(key, value string) uint32 {
 func (d *Dict) InternSeries(dst []uint32, name string, tags []base.Tag) []uint32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	start := len(dst)
+	first := 0
 	if name != "" {
 		dst = append(dst, d.internAtLocked(0, base.NameKey, name))
+		first = 1
 	}
-	for _, tag := range tags {
-		dst = append(dst, d.internAtLocked(len(dst)-start, tag.Key, tag.Value))
+	for i := range tags {
+		dst = append(dst, d.internAtLocked(first+i, tags[i].Key, tags[i].Value))
 	}
-	d.last = append(d.last[:0], dst[start:]...)
 	return dst
 }
 
-// internAtLocked is internLocked for the pair at position i of a series. Series
-// registered one after the other share most of their tags, and comparing is cheaper
-// than hashing. Requires: d.mu.
+// internAtLocked interns the pair at position i of a series; the positions of one
+// series come in order. Requires: d.mu.
 func (d *Dict) internAtLocked(i int, key, value string) uint32 {
-	if i < len(d.last) {
-		n := d.last[i]
-		if k, v := d.pairs.entry(n); v == value {
-			if _, s := d.keys.entry(k); s == key {
-				return n
-			}
-		}
+	if i == len(d.last) {
+		d.last = append(d.last, lastPair{})
 	}
-	return d.internLocked(key, value)
+	last := &d.last[i]
+	// An empty key says nothing: it is that of a slot never filled as well.
+	if last.tag.Key != key || key == "" {
+		last.key = d.internKeyLocked(key)
+	} else if last.tag.Value == value {
+		return last.pair
+	}
+	last.pair = d.internValueLocked(last.key, value)
+	last.tag.Key, last.tag.Value = d.pairLocked(last.pair)
+	return last.pair
 }
 
-func (d *Dict) internLocked(key, value string) uint32 {
+func (d *Dict) internKeyLocked(key string) uint32 {
 	h := d.keys.hash(0, key)
 	k, ok := d.keys.find(h, 0, key)
 	if !ok {
 		k = d.keys.add(h, 0, key)
 	}
-	h = d.pairs.hash(k, value)
-	n, ok := d.pairs.find(h, k, value)
+	return k
+}
+
+func (d *Dict) internValueLocked(key uint32, value string) uint32 {
+	h := d.pairs.hash(key, value)
+	n, ok := d.pairs.find(h, key, value)
 	if !ok {
-		n = d.pairs.add(h, k, value)
-		newest := d.newest.Slot(k)
+		n = d.pairs.add(h, key, value)
+		newest := d.newest.Slot(key)
 		*d.older.Slot(n) = *newest
 		*newest = n + 1
 	}
