@@ -72,7 +72,13 @@ func tree(m *fsys.Mem) string {
 	return strings.Join(lines, " ")
 }
 
-func check(t testing.TB, err error) {
+// fataler is a *testing.T or a *rapid.T.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func check(t fataler, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +104,7 @@ func createSynced(t testing.TB, fs fsys.FS, p, content string) fsys.File {
 	return f
 }
 
-func write(t testing.TB, f fsys.File, content string) {
+func write(t fataler, f fsys.File, content string) {
 	t.Helper()
 	if _, err := f.Write([]byte(content)); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,8 @@ import (
 //     is lost with all below it, however well synced.
 //   - A Rename is the arrival of one name and the departure of another. The departure
 //     never survives alone: the old name stands, or the new one, or both. Syncing the
-//     directory it left settles the arrival too.
+//     directory it left settles the arrival too. Giving the old name to another file
+//     is a change of its own, that may survive where the rename did not.
 //   - What a failed sync dropped has half the chance.
 //
 // With keepPercent 0 exactly the durable state is left, with 100 exactly the present

@@ -188,6 +188,6 @@ func (m *Mem) SyncDir(p string) error {
 		n.dropNames()
 		return pathError(OpSyncDir, p, fault.Err)
 	}
-	m.syncNames(n)
+	syncNames(n)
 	return nil
 }

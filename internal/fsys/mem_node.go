@@ -1,5 +1,7 @@
 package fsys
 
+import "slices"
+
 // node is a file or a directory of a Mem, apart from its names. All fields are guarded
 // by Mem.mu.
 //
@@ -75,24 +77,12 @@ func (m *Mem) setName(dir *node, name string, n *node, after *step) *step {
 }
 
 // syncNames makes the names of dir durable, those excepted that an earlier sync dropped.
-// The departure half of a rename takes the arrival with it, wherever that is.
-func (m *Mem) syncNames(dir *node) {
+func syncNames(dir *node) {
 	for name, c := range dir.changed {
-		var last *step
-		for _, s := range c.steps {
-			if s.after != nil && s.after.dropped && !s.after.settled {
-				s.dropped = true
+		for _, s := range slices.Backward(c.steps) {
+			if s.settle() {
+				break
 			}
-			if s.dropped {
-				continue
-			}
-			if s.after != nil {
-				s.after.settle()
-			}
-			last = s
-		}
-		if last != nil {
-			last.settle()
 		}
 		if len(c.steps) == 0 {
 			delete(dir.changed, name)
@@ -100,19 +90,31 @@ func (m *Mem) syncNames(dir *node) {
 	}
 }
 
-// settle makes s the durable state of its name.
-func (s *step) settle() {
-	if s.settled {
-		return
+// settle makes s the durable state of its name, unless a sync dropped it, and reports
+// whether it did. A departure takes its arrival with it, wherever that is, and so do
+// those that s overtakes: a rename made durable never loses the file.
+func (s *step) settle() bool {
+	switch {
+	case s.settled:
+		return true
+	case s.dropped:
+		return false
+	case s.after != nil && !s.after.settle():
+		s.dropped = true
+		return false
 	}
 	c := s.in
-	for i, earlier := range c.steps {
-		earlier.settled = true
-		if earlier == s {
-			c.was, c.steps = s.node, c.steps[i+1:]
-			return
+	i := slices.Index(c.steps, s)
+	overtaken := c.steps[:i]
+	c.was, c.steps = s.node, c.steps[i+1:]
+	s.settled = true
+	for _, o := range overtaken {
+		o.settled = true
+		if o.after != nil {
+			o.after.settle()
 		}
 	}
+	return true
 }
 
 // dropNames has a sync of dir fail: nothing that is dirty now will ever be settled.
@@ -141,6 +143,9 @@ func (m *Mem) write(n *node, p []byte) int {
 		return 0
 	}
 	offset := len(n.data)
+	if cap(n.data)-offset < len(p) {
+		n.data = slices.Grow(n.data, max(len(p), offset))
+	}
 	n.data = append(n.data, p...)
 	m.edit(n, edit{offset: offset, data: n.data[offset:len(n.data):len(n.data)]})
 	m.used += int64(len(p))

@@ -1,0 +1,82 @@
+//go:build unix
+
+package fsys
+
+import (
+	"errors"
+	iofs "io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestPipesAreRefusedWithoutWaiting(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	fs, err := OS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func(string) (File, error){
+		"Open": fs.Open, "Create": fs.Create, "OpenAppend": fs.OpenAppend,
+	} {
+		if _, err := open("pipe"); err == nil {
+			t.Errorf("%s opened a pipe", name)
+		}
+	}
+}
+
+func TestFullDeviceMatchesErrNoSpace(t *testing.T) {
+	for errno, want := range map[unix.Errno]bool{unix.ENOSPC: true, unix.EDQUOT: true, unix.EIO: false} {
+		err := osError(&iofs.PathError{Op: "write", Path: "a", Err: errno})
+		if errors.Is(err, ErrNoSpace) != want || !errors.Is(err, errno) {
+			t.Errorf("%v became %v", errno, err)
+		}
+	}
+	if osError(nil) != nil {
+		t.Error("nil became an error")
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	f := &osFile{f: full, path: "full", writable: true}
+	if n, err := f.Write([]byte("x")); n != 0 || !errors.Is(err, ErrNoSpace) {
+		t.Errorf("write to a full device: %d, %v", n, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLockNoticesAReplacedFile(t *testing.T) {
+	dir := t.TempDir()
+	fs, err := OS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := fs.Lock("LOCK")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := fs.(*osFS).stillAt("LOCK", held.(*os.File)); err != nil {
+		t.Error(err)
+	}
+	if err := fs.Remove("LOCK"); err != nil {
+		t.Fatal(err)
+	}
+	if fs.(*osFS).stillAt("LOCK", held.(*os.File)) == nil {
+		t.Error("a removed lock file passed")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "LOCK"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if fs.(*osFS).stillAt("LOCK", held.(*os.File)) == nil {
+		t.Error("a replaced lock file passed")
+	}
+}
