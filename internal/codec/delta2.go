@@ -65,8 +65,8 @@ func appendDelta2(dst []byte, ts []int64) []byte {
 func decodeDelta2(dst []int64, src []byte, start int64) ([]byte, error) {
 	t, delta := start, int64(0)
 	i, pos := 0, 0
-	for i < len(dst) && len(src)-pos >= 8 {
-		w := binary.LittleEndian.Uint64(src[pos:])
+	for i < len(dst) && pos >= 0 && pos <= len(src)-8 {
+		w := word(src, pos)
 		if w == 0 && len(dst)-i >= 8 {
 			// Eight points in step.
 			d := dst[i : i+8 : i+8]

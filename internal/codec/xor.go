@@ -84,8 +84,8 @@ func xorHeader(x uint64) uint32 {
 	return markerXOR | lz<<8 | tz<<16 | (71-lz-tz)>>3<<24
 }
 
-// lowBytes[n] masks the n low bytes of a word.
-var lowBytes = [...]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
+// lowBytes[n] masks the n low bytes of a word. Sizes above 8 are damage; they mask all.
+var lowBytes = [16]uint64{0, 1<<8 - 1, 1<<16 - 1, 1<<24 - 1, 1<<32 - 1, 1<<40 - 1, 1<<48 - 1, 1<<56 - 1, 1<<64 - 1}
 
 func decodeXOR(dst []float64, src []byte) ([]byte, error) {
 	if len(dst) == 0 {
@@ -97,14 +97,14 @@ func decodeXOR(dst []float64, src []byte) ([]byte, error) {
 	prev := binary.LittleEndian.Uint64(src[1:])
 	dst[0] = math.Float64frombits(prev)
 	i, pos := 1, firstValueBytes
-	for i < len(dst) && len(src)-pos >= maxXORBytes {
-		in := src[pos : pos+maxXORBytes]
-		w := binary.LittleEndian.Uint64(in)
+	for i < len(dst) && pos >= 0 && pos <= len(src)-maxXORBytes {
+		w := word(src, pos)
 		switch byte(w) {
 		case markerXOR:
 			h := uint32(w)
-			low := binary.LittleEndian.Uint64(in[xorHeaderBytes:])
-			x, ok := xorOf(h, low)
+			// Not by word: the compiler would load the bytes that both share one by one.
+			low := binary.LittleEndian.Uint64(src[pos+xorHeaderBytes:])
+			x, ok := xorOf(h, low&lowBytes[h>>24&15])
 			if !ok {
 				return nil, damaged(pos, "value", i, errXORHeader)
 			}
@@ -142,7 +142,7 @@ func decodeXORTail(dst []float64, src []byte, i, pos int, prev uint64) ([]byte, 
 			if n < xorHeaderBytes || n < xorHeaderBytes+int(h>>24) {
 				return nil, damaged(pos, "value", i, errShort)
 			}
-			x, ok := xorOf(h, binary.LittleEndian.Uint64(in[xorHeaderBytes:]))
+			x, ok := xorOf(h, word(in[:], xorHeaderBytes)&lowBytes[h>>24&15])
 			if !ok {
 				return nil, damaged(pos, "value", i, errXORHeader)
 			}
@@ -158,14 +158,10 @@ func decodeXORTail(dst []float64, src []byte, i, pos int, prev uint64) ([]byte, 
 	return src[pos:], nil
 }
 
-// xorOf returns the exclusive or that header h and the bytes behind it stand for;
-// of those only as many count as h says. It refuses what xorHeader would not write.
-func xorOf(h uint32, behind uint64) (x uint64, ok bool) {
-	nbytes, tz := h>>24, h>>16&0xff
-	if nbytes > 8 {
-		return 0, false
-	}
-	low := behind & lowBytes[nbytes]
+// xorOf returns the exclusive or that header h and the bytes behind it, low, stand for.
+// It refuses what appendXOR would not write.
+func xorOf(h uint32, low uint64) (x uint64, ok bool) {
+	tz := h >> 16 & 63
 	x = low << tz
-	return x, x != 0 && xorHeader(x) == h && x>>tz == low
+	return x, x != 0 && x>>tz == low && xorHeader(x) == h
 }
