@@ -100,6 +100,18 @@ func (c *Catalog) Known(o base.Ordinal) bool {
 	return ok
 }
 
+// FirstUnknown returns the first series of rows that does not exist.
+func (c *Catalog) FirstUnknown(rows []base.Row) (base.Ordinal, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for i := range rows {
+		if _, ok := c.mu.get(rows[i].Ordinal); !ok {
+			return rows[i].Ordinal, true
+		}
+	}
+	return 0, false
+}
+
 // Name returns the name of a series, "" if it is known by its id alone.
 func (c *Catalog) Name(o base.Ordinal) string {
 	c.mu.RLock()

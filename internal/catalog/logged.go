@@ -58,17 +58,20 @@ func (c *Catalog) appendRegistrationsLocked(dst []base.Registration, ordinals []
 	return dst
 }
 
-// SetLogged tells that a log record with these registrations has been written. A
-// series that got its name after its registration was made stays unlogged.
-func (c *Catalog) SetLogged(regs []base.Registration) {
+// SetLogged tells that a log record with these registrations has been written, and
+// returns those that say something new. A series that got its name after its
+// registration was made stays unlogged.
+func (c *Catalog) SetLogged(regs []base.Registration) (fresh []base.Ordinal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, reg := range regs {
 		row, ok := c.mu.get(reg.Ordinal)
-		if ok && (reg.Name != "" || !c.mu.named(row)) {
+		if ok && c.isUnloggedLocked(reg.Ordinal) && (reg.Name != "" || !c.mu.named(row)) {
 			c.markLoggedLocked(reg.Ordinal)
+			fresh = append(fresh, reg.Ordinal)
 		}
 	}
+	return fresh
 }
 
 func (c *Catalog) isUnloggedLocked(o base.Ordinal) bool {
