@@ -2,7 +2,6 @@ package fsys_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -70,25 +69,34 @@ func TestHardLinksStayOneFile(t *testing.T) {
 }
 
 func TestCloneAndOriginalAreApart(t *testing.T) {
-	m := fsys.NewMem()
-	f := createSynced(t, m, "a", "x")
-	clone := m.CrashClone(newRand(1), 0)
-	g, err := clone.OpenAppend("a")
-	check(t, err)
-	for i := range 50 { // beyond what the common array may have to spare
-		write(t, f, "o")
-		write(t, g, "c")
-		if i == 20 {
-			check(t, g.Truncate(5))
+	for _, keep := range []int{0, 50, 100} {
+		m := fsys.NewMem()
+		f := createSynced(t, m, "a", "xyz") // growing leaves the common array room to spare
+		clone := m.CrashClone(newRand(1), keep)
+		g, err := clone.OpenAppend("a")
+		check(t, err)
+		want, wantClone := "xyz", "xyz"
+		for i := range 50 {
+			write(t, f, "o")
+			write(t, g, "c")
+			want, wantClone = want+"o", wantClone+"c"
+			if i == 20 {
+				check(t, g.Truncate(5))
+				wantClone = wantClone[:5]
+			}
 		}
-	}
-	check(t, clone.Remove("a"))
-	if got, want := tree(m), "a=x"+strings.Repeat("o", 50); got != want {
-		t.Errorf("original holds %q", got)
-	}
-	buf := make([]byte, 34)
-	if n, _ := g.ReadAt(buf, 0); string(buf[:n]) != "xcccc"+strings.Repeat("c", 29) {
-		t.Errorf("clone holds %q", buf[:n])
+		if got := tree(m); got != "a="+want {
+			t.Errorf("keep %d: original holds %q", keep, got)
+		}
+		if got := tree(clone); got != "a="+wantClone {
+			t.Errorf("keep %d: clone holds %q", keep, got)
+		}
+		check(t, clone.Remove("a"))
+		check(t, clone.SyncDir(""))
+		if got := tree(m); got != "a="+want {
+			t.Errorf("keep %d: removing from the clone left the original %q", keep, got)
+		}
+		check(t, g.Close())
 	}
 }
 

@@ -42,6 +42,11 @@ func TestFailedSyncSavesNothingEvenWhenRetried(t *testing.T) {
 	check(t, f.Sync())
 	wantOutcomes(t, outcomes(m, 0, tree), "a=x\x00z")
 	wantOutcomes(t, outcomes(m, 100, tree), "a=x\x00z", "a=xyz")
+
+	write(t, f, "w")
+	failNext(m, fsys.OpSync, 0)
+	wantInjected(t, f.Sync())
+	wantOutcomes(t, outcomes(m, 0, tree), "a=x\x00z")
 }
 
 func TestFailedSyncDropsATruncate(t *testing.T) {

@@ -179,7 +179,7 @@ func (m *Mem) edit(n *node, e edit) {
 // syncData makes the bytes of n durable, those excepted that an earlier sync dropped.
 func (n *node) syncData() {
 	if !n.dropped {
-		n.durable, n.edits = n.data[:len(n.data):len(n.data)], nil
+		n.durable, n.edits = n.data, nil
 		return
 	}
 	for i := range n.edits {
