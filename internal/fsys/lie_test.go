@@ -46,6 +46,7 @@ func TestFailedSyncSavesNothingEvenWhenRetried(t *testing.T) {
 	write(t, f, "w")
 	failNext(m, fsys.OpSync, 0)
 	wantInjected(t, f.Sync())
+	check(t, f.Sync())
 	wantOutcomes(t, outcomes(m, 0, tree), "a=x\x00z")
 }
 
