@@ -34,8 +34,9 @@ fuzz: ## every fuzz target, a minute each (FUZZTIME=10m for longer)
 	FUZZTIME=$${FUZZTIME:-60s} scripts/fuzz.sh
 
 .PHONY: torture
-torture: ## the crash and model tests at many times their size in "make test"
-	SYDRADB_TORTURE=1 go test -v -run 'Crash|Model|Fault|Planted' -timeout 12h ./internal/engine
+torture: ## 200,000 power cuts and 50,000 model scripts; SYDRADB_SEED=n begins elsewhere
+	SYDRADB_CRASHES=$${SYDRADB_CRASHES:-200000} SYDRADB_SEEDS=$${SYDRADB_SEEDS:-50000} \
+		go test -v -run '^Test(Crash|Model|Faults)$$' -timeout 12h ./internal/engine
 
 .PHONY: tidy
 tidy: ## go.mod and go.sum of both modules
