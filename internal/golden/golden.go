@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,4 +91,32 @@ func ReadHex(t testing.TB, path string) []byte {
 		out = append(out, b...)
 	}
 	return out
+}
+
+// Tree returns the files below dir by their slash-separated paths relative to it.
+// Those whose name ends in ".hex" are annotated hex: they are decoded, and their path
+// is without the ending. So a directory of binary files can be kept readable.
+func Tree(t testing.TB, dir string) map[string][]byte {
+	t.Helper()
+	files := make(map[string][]byte)
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		name, isHex := strings.CutSuffix(filepath.ToSlash(rel), ".hex")
+		if isHex {
+			files[name] = ReadHex(t, path)
+			return nil
+		}
+		files[name], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }

@@ -1,0 +1,38 @@
+package fsys_test
+
+import (
+	"errors"
+	"io"
+	iofs "io/fs"
+	"path/filepath"
+	"testing"
+
+	"github.com/sydradb/sydradb/internal/fsys"
+)
+
+func TestOSParentReachesAPathByItsName(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{filepath.Join(dir, "a"), dir + "/./b/../a/", filepath.Join(dir, "missing", "..", "a")} {
+		fs, name, err := fsys.OSParent(path)
+		if err != nil || name != "a" {
+			t.Fatalf("%s: name %q, error %v", path, name, err)
+		}
+		if _, err := fs.Stat(name); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err := fs.MkdirAll(name); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err := fs.(io.Closer).Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if fs, _, err := fsys.OSParent(filepath.Join(dir, "missing", "a")); !errors.Is(err, iofs.ErrNotExist) {
+		t.Errorf("missing parent: %v, error %v", fs, err)
+	}
+	for _, path := range []string{"", filepath.VolumeName(dir) + string(filepath.Separator)} {
+		if fs, name, err := fsys.OSParent(path); err == nil {
+			t.Errorf("%q: %v, name %q", path, fs, name)
+		}
+	}
+}
