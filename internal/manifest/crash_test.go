@@ -149,6 +149,53 @@ func TestPowerCutAnywhere(t *testing.T) {
 	}
 }
 
+// A power cut while a file is opened, its tail cut and a first edit added leaves the state
+// that was there, or that edit.
+func TestPowerCutWhileOpening(t *testing.T) {
+	text := seal(0, threeEdits(), nil)
+	added := editN(3, entries(7, 8), nil)
+	for name, data := range map[string][]byte{
+		"clean": text, "torn": text[:len(text)-9], "unclean": seal(0, threeEdits()[:3], nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := fsys.NewMem()
+			putFile(t, fs, base.ManifestFile, data)
+			s, tail, err := Read(fs, base.ManifestFile)
+			if err != nil || (tail != nil) != (name == "torn") {
+				t.Fatal(tail, err)
+			}
+			before := describe(&s, false)
+			var clones []*fsys.Mem
+			rng := rand.New(rand.NewPCG(3, 4))
+			fs.SetHook(func(op fsys.Op) fsys.Fault {
+				for _, keep := range []int{0, 50, 50, 100} {
+					clones = append(clones, fs.CrashClone(rng, keep))
+				}
+				return fsys.Fault{}
+			})
+			l, err := Open(fs, s)
+			if err == nil {
+				err = l.CutTail()
+			}
+			if err == nil {
+				err = l.Append(added)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := describe(l.State(), false)
+			fs.SetHook(nil)
+			mustClose(t, l)
+			for i, clone := range clones {
+				s, _, err := Read(clone, base.ManifestFile)
+				if got := describe(&s, false); err != nil || got != before && got != after {
+					t.Fatalf("power cut %d: error %v, state\n%s", i, err, got)
+				}
+			}
+		})
+	}
+}
+
 // M6: whichever operation fails, and however, an accepted edit is there afterwards, one
 // that was refused is not, and one that failed for good is there whole or not at all.
 func TestFailAnywhere(t *testing.T) {
@@ -275,4 +322,84 @@ func TestFullDiskPasses(t *testing.T) {
 	if s := mustRead(t, fs); len(s.Live) != 9 {
 		t.Errorf("state %s", describe(&s, true))
 	}
+}
+
+// M6: a line that was refused does not come back, even if all of it was written.
+func TestRefusedLineStaysAway(t *testing.T) {
+	fs := fsys.NewMem()
+	l := mustCreate(t, fs, editN(0, nil, nil))
+	fs.SetHook(func(op fsys.Op) fsys.Fault {
+		if op.Kind == fsys.OpWrite {
+			return fsys.Fault{Err: errors.New("input/output error"), Written: op.Len}
+		}
+		return fsys.Fault{}
+	})
+	if err := l.Append(editN(1, entries(0, 1), nil)); err == nil || errors.Is(err, ErrFailed) {
+		t.Fatalf("error %v", err)
+	}
+	for seed := range uint64(50) {
+		clone := fs.CrashClone(rand.New(rand.NewPCG(seed, 0)), 50)
+		if s := mustRead(t, clone); s.LastEdit != 0 {
+			t.Fatalf("seed %d: edit %d is back", seed, s.LastEdit)
+		}
+	}
+	fs.SetHook(nil)
+	mustClose(t, l)
+}
+
+// A rewrite that fails leaves the old file in use, unless the new one may have its name.
+func TestFailedRewrite(t *testing.T) {
+	for _, kind := range []fsys.OpKind{fsys.OpCreate, fsys.OpWrite, fsys.OpSync, fsys.OpRename, fsys.OpSyncDir, fsys.OpOpenAppend} {
+		t.Run(kind.String(), func(t *testing.T) {
+			fs := fsys.NewMem()
+			l := mustCreate(t, fs, editN(0, nil, nil))
+			mustAppend(t, l, editN(1, entries(0, 3), nil))
+			before := describe(l.State(), true)
+			fs.SetHook(func(op fsys.Op) fsys.Fault {
+				if op.Kind == kind {
+					return fsys.Fault{Err: errors.New("input/output error")}
+				}
+				return fsys.Fault{}
+			})
+			err := l.Rewrite()
+			fs.SetHook(nil)
+			final := kind == fsys.OpSyncDir || kind == fsys.OpOpenAppend
+			if err == nil || errors.Is(err, ErrFailed) != final {
+				t.Fatalf("error %v", err)
+			}
+			if got := describe(l.State(), true); got != before {
+				t.Errorf("state moved to\n%s", got)
+			}
+			if err := l.Append(editN(2, entries(3, 4), nil)); (err != nil) != final {
+				t.Errorf("append: %v", err)
+			}
+			want := describe(l.State(), false)
+			mustClose(t, l)
+			if s := mustRead(t, fs); describe(&s, false) != want {
+				t.Errorf("found\n%swant\n%s", describe(&s, false), want)
+			}
+		})
+	}
+}
+
+// A file whose last line is in doubt opens on a full disk; what it has to do comes later.
+func TestOpenOnFullDisk(t *testing.T) {
+	fs := fsys.NewMem()
+	mustClose(t, mustCreate(t, fs, editN(0, entries(0, 3), nil)))
+	fs.SetCapacity(1200)
+	before := mustRead(t, fs)
+	l, err := Open(fs, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append(editN(1, nil, nil)); !errors.Is(err, fsys.ErrNoSpace) || errors.Is(err, ErrFailed) {
+		t.Errorf("error %v", err)
+	}
+	fs.SetCapacity(1 << 20)
+	mustAppend(t, l, editN(1, nil, nil))
+	if got := l.State().LastEdit; got != 2 {
+		t.Errorf("edit %d: the file was not written anew", got)
+	}
+	mustClose(t, l)
+	mustRead(t, fs)
 }

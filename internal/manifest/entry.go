@@ -10,6 +10,9 @@ import (
 // maxLSN bounds every log sequence number: the top byte stays free.
 const maxLSN = base.LSN(1)<<56 - 1
 
+// maxEdit bounds the numbers of edits in the same way.
+const maxEdit = uint64(maxLSN)
+
 // maxPoints is the largest count that a segment file can hold.
 const maxPoints = 1<<32 - 1
 

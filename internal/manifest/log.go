@@ -1,9 +1,9 @@
 package manifest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -45,7 +45,7 @@ func Create(fs fsys.FS, e Edit) (*Log, error) {
 	if l.file, err = fs.Create(base.ManifestFile); err != nil {
 		return nil, err
 	}
-	if err = writeAll(l.file, line); err == nil {
+	if _, err = l.file.Write(line); err == nil {
 		err = l.file.Sync()
 	}
 	if err == nil {
@@ -149,7 +149,7 @@ func (l *Log) Append(e Edit) error {
 
 // write appends a line and syncs it, or leaves the file as it was, or fails for good.
 func (l *Log) write(line []byte) error {
-	if err := writeAll(l.file, line); err != nil {
+	if _, err := l.file.Write(line); err != nil {
 		if cutErr := l.cut(); cutErr != nil {
 			return l.fail(errors.Join(err, cutErr))
 		}
@@ -201,7 +201,7 @@ func (l *Log) Rewrite() error {
 	}
 	l.file = nil
 	writeErr := fsys.WriteFileAtomic(l.fs, base.ManifestFile, data)
-	if writeErr != nil && !l.inPlace(len(data)) {
+	if writeErr != nil && !l.inPlace(data) {
 		return l.fail(writeErr)
 	}
 	file, err := l.fs.OpenAppend(base.ManifestFile)
@@ -210,18 +210,18 @@ func (l *Log) Rewrite() error {
 	}
 	l.file = file
 	if writeErr == nil {
-		s.LastEdit, s.crc, s.lines, s.closed, s.Bytes = e.Number, crc, 1, false, int64(len(data))
+		s.rewritten(e.Number, crc, int64(len(data)))
 		l.doubt = false
 	}
 	return writeErr
 }
 
 // inPlace reports whether the old file certainly still has its name after a failed
-// attempt to replace it by n bytes. If the new one has it, only the sync of the name
-// failed, and the next crash decides which of them is found.
-func (l *Log) inPlace(n int) bool {
-	entry, err := l.fs.Stat(base.ManifestFile)
-	return err == nil && entry.Size == l.state.Bytes && entry.Size != int64(n)
+// attempt to replace it by data. If the new one has it, only the sync of the name failed,
+// and the next crash decides which of them is found.
+func (l *Log) inPlace(data []byte) bool {
+	now, err := fsys.ReadFile(l.fs, base.ManifestFile)
+	return err == nil && !bytes.Equal(now, data)
 }
 
 // Close closes the file. Everything that Append accepted is on disk already.
@@ -239,25 +239,21 @@ func (l *Log) Close() error {
 
 // usable returns the error of a log that must not be written.
 func (l *Log) usable() error {
-	if l.failed == nil && l.uncut {
+	switch {
+	case l.failed != nil:
+		return l.failed
+	case l.uncut:
 		return fmt.Errorf("%s: the damaged last line has not been cut off", base.ManifestFile)
+	case l.state.LastEdit >= maxEdit:
+		return fmt.Errorf("%s: no number left after edit %d", base.ManifestFile, l.state.LastEdit)
 	}
-	return l.failed
+	return nil
 }
 
 // fail makes err the last error of the log.
 func (l *Log) fail(err error) error {
 	l.failed = fmt.Errorf("%w: %w", ErrFailed, err)
 	return l.failed
-}
-
-// writeAll writes b, and takes a short write for the error that it is.
-func writeAll(f fsys.File, b []byte) error {
-	n, err := f.Write(b)
-	if err == nil && n < len(b) {
-		err = io.ErrShortWrite
-	}
-	return err
 }
 
 // keepSmall returns b for reuse unless it is large: lines of megabytes are rare.

@@ -65,7 +65,7 @@ func (p *parser) edit(e *Edit) {
 		switch key := p.key(); string(key) {
 		case "edit":
 			p.once(&seen, editMember)
-			e.Number = p.uint(uint64(maxLSN))
+			e.Number = p.uint(maxEdit)
 		case "prev":
 			p.once(&seen, prevMember)
 			e.Prev = string(p.string())
@@ -156,7 +156,7 @@ func (p *parser) entry(members int) (e Entry) {
 			e.Seq = base.LSN(p.uint(uint64(maxLSN)))
 		case "edit":
 			p.once(&seen, entryEditMember)
-			e.Edit = p.uint(uint64(maxLSN))
+			e.Edit = p.uint(maxEdit)
 		case "wall":
 			p.once(&seen, entryWallMember)
 			e.Wall = p.int()

@@ -69,6 +69,9 @@ func TestReadCutAnywhere(t *testing.T) {
 		switch {
 		case whole == 0:
 			wantDamage(t, err, 0)
+			if tail != nil {
+				t.Fatalf("cut at %d: the only line passes for a tail", n)
+			}
 		case err != nil || describe(&s, true) != want[whole]:
 			t.Fatalf("cut at %d: error %v, state\n%s", n, err, describe(&s, true))
 		case (tail != nil) != (start < n):
@@ -112,7 +115,7 @@ func TestReadFlipAnywhere(t *testing.T) {
 func TestChainBroken(t *testing.T) {
 	text := seal(0, threeEdits(), nil)
 	line := strings.SplitAfter(string(text), "\n")
-	other := strings.SplitAfter(string(seal(0, []Edit{editN(0, nil, nil), editN(1, entries(4, 5), nil)}, nil)), "\n")
+	other := strings.SplitAfter(string(seal(0, threeEdits(), func(_ int, e *Edit) { e.Wall++ })), "\n")
 	tests := []struct {
 		name  string
 		lines []string
@@ -122,7 +125,7 @@ func TestChainBroken(t *testing.T) {
 		{"one lost", []string{line[0], line[2], line[3]}, 1},
 		{"swapped", []string{line[0], line[2], line[1], line[3]}, 1},
 		{"repeated", []string{line[0], line[1], line[1]}, 2},
-		{"from elsewhere", []string{line[0], other[1], line[2]}, 2},
+		{"from elsewhere", []string{line[0], line[1], other[2]}, 2},
 		{"first again", []string{line[0], line[1], line[0]}, 2},
 	}
 	for _, tt := range tests {
@@ -169,6 +172,7 @@ func TestInvariantsHoldOnDisk(t *testing.T) {
 type brokenEdit struct {
 	name   string
 	change func(e *Edit) // of the third of threeEdits, which adds one file and removes one
+	onDisk bool          // cannot be asked of Append, which fills this field in
 }
 
 // brokenEdits lists for each of M2 to M5 edits that break it.
@@ -179,20 +183,22 @@ func brokenEdits() []brokenEdit {
 		return e
 	}
 	entry := func(name string, change func(a *Entry)) brokenEdit {
-		return brokenEdit{"M5 " + name, func(e *Edit) { change(&e.Add[0]) }}
+		return brokenEdit{name: "M5 " + name, change: func(e *Edit) { change(&e.Add[0]) }}
 	}
 	return []brokenEdit{
-		{"M2 live already", func(e *Edit) { e.Add[0] = again(1, e.Number) }},
-		{"M2 twice in one edit", func(e *Edit) { e.Add = append(e.Add, e.Add[0]) }},
-		{"M3 removed and added", func(e *Edit) { e.Add[0] = again(0, e.Number) }},
-		{"M3 added and removed", func(e *Edit) { e.Remove = append(e.Remove, e.Add[0].Path) }},
-		{"M3 removed, not live", func(e *Edit) { e.Remove = paths(4, 5) }},
-		{"M3 removed twice", func(e *Edit) { e.Remove = append(e.Remove, e.Remove[0]) }},
-		{"M4 next_ms back", func(e *Edit) { e.NextMS -= 2 }},
-		{"M4 flushed_lsn back", func(e *Edit) { e.FlushedLSN = 9 }},
-		{"M4 catalog bytes back", func(e *Edit) { e.Catalog.Bytes = 99 }},
-		{"M4 catalog generation back", func(e *Edit) { e.Catalog.Generation = 0 }},
-		{"M4 last_lsn below flushed_lsn", func(e *Edit) { e.LastLSN = e.FlushedLSN - 1 }},
+		{name: "M2 live already", change: func(e *Edit) { e.Add[0] = again(1, e.Number) }},
+		{name: "M2 twice in one edit", change: func(e *Edit) { e.Add = append(e.Add, e.Add[0]) }},
+		{name: "M3 removed and added", change: func(e *Edit) { e.Add[0] = again(0, e.Number) }},
+		{name: "M3 added and removed", change: func(e *Edit) { e.Remove = append(e.Remove, e.Add[0].Path) }},
+		{name: "M3 removed, not live", change: func(e *Edit) { e.Remove = paths(4, 5) }},
+		{name: "M3 removed twice", change: func(e *Edit) { e.Remove = append(e.Remove, e.Remove[0]) }},
+		{name: "M4 next_ms back", change: func(e *Edit) { e.NextMS -= 2 }},
+		{name: "M4 flushed_lsn back", change: func(e *Edit) { e.FlushedLSN = 9 }},
+		{name: "M4 catalog bytes back", change: func(e *Edit) { e.Catalog.Bytes = 99 }},
+		{name: "M4 catalog generation back", change: func(e *Edit) { e.Catalog.Generation = 0 }},
+		{name: "M4 last_lsn below flushed_lsn", change: func(e *Edit) { e.LastLSN = e.FlushedLSN - 1 }},
+		{name: "M5 of a later edit", change: func(e *Edit) { e.Add[0].Edit++ }, onDisk: true},
+		{name: "M5 of an earlier edit", change: func(e *Edit) { e.Add[0].Edit-- }, onDisk: true},
 		entry("no points", func(a *Entry) { a.Count = 0 }),
 		entry("more points than times", func(a *Entry) { a.Count = 1002 }),
 		entry("times swapped", func(a *Entry) { a.StartTS, a.EndTS = a.EndTS, a.StartTS }),
@@ -203,9 +209,8 @@ func brokenEdits() []brokenEdit {
 			a.StartTS, a.EndTS = base.MaxTime+1, base.MaxTime+1
 			a.HourBucket, a.Count = base.BucketStart(a.StartTS), 1
 		}),
+		entry("seq out of range", func(a *Entry) { a.Seq = maxLSN + 1 }),
 		entry("path elsewhere", func(a *Entry) { a.Path = "wal/current.wal" }),
-		entry("of a later edit", func(a *Entry) { a.Edit++ }),
-		entry("of an earlier edit", func(a *Entry) { a.Edit-- }),
 		entry("empty file", func(a *Entry) { a.Bytes = 0 }),
 		entry("no identity", func(a *Entry) { a.BLAKE3 = "" }),
 		entry("identity in capitals", func(a *Entry) { a.BLAKE3 = strings.Repeat("A", 64) }),
@@ -235,6 +240,38 @@ func TestSnapshotLine(t *testing.T) {
 			_, _, err := read(base.ManifestFile, seal(9, []Edit{editN(3, entries(0, 2), paths(5, 7))}, change))
 			wantDamage(t, err, 0)
 		})
+	}
+}
+
+// M3: a path that was removed is not used again, settled or not.
+func TestPathsAreNotUsedAgain(t *testing.T) {
+	fs := fsys.NewMem()
+	l := mustCreate(t, fs, editN(0, entries(0, 2), nil))
+	mustAppend(t, l, editN(1, nil, paths(0, 2)))
+	l.Unlinked(paths(1, 2))
+	for n := range 2 {
+		if err := l.Append(editN(2, entries(n, n+1), nil)); err == nil {
+			t.Errorf("path %d was added again", n)
+		}
+	}
+	mustClose(t, l)
+	bad := seal(0, []Edit{editN(0, entries(0, 2), nil), editN(1, nil, paths(0, 1)), editN(2, entries(0, 1), nil)}, nil)
+	_, _, err := read(base.ManifestFile, bad)
+	wantDamage(t, err, int64(bytes.LastIndexByte(bad[:len(bad)-1], '\n')+1))
+}
+
+// What a clean close vouched for holds through later edits, until a flush covers it.
+func TestLastLSNStays(t *testing.T) {
+	closed := editN(1, nil, nil)
+	closed.LastLSN = 15
+	merged := editN(1, entries(0, 1), nil) // flushes nothing
+	s, _, err := read(base.ManifestFile, seal(0, []Edit{editN(0, nil, nil), closed, merged}, nil))
+	if err != nil || s.LastLSN != 15 {
+		t.Errorf("last_lsn %d, error %v", s.LastLSN, err)
+	}
+	s, _, err = read(base.ManifestFile, seal(0, []Edit{editN(0, nil, nil), closed, merged, editN(2, nil, nil)}, nil))
+	if err != nil || s.LastLSN != 0 {
+		t.Errorf("last_lsn %d after a flush, error %v", s.LastLSN, err)
 	}
 }
 

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -24,13 +23,13 @@ type State struct {
 	Bytes   int64 // of the lines that count, from the start of the file
 	V0      bool  // plain entries of version 0; all that Live then holds is their six fields
 
-	lines    int                 // lines that count
-	closed   bool                // the last line is that of a clean close, and not the only one
-	crc      string              // CRC of the last line, what the next one gives as prev
-	index    map[string]int      // place in Live of each live path
-	owed     map[string]struct{} // paths of removals owed
-	gone     int                 // entries of Live that are no longer live; see compact
-	snapshot int64               // bytes of all live entries and owed paths as a line holds them
+	lines    int             // lines that count
+	closed   bool            // the last line is that of a clean close, and not the only one
+	crc      string          // CRC of the last line, what the next one gives as prev
+	index    map[string]int  // place in Live of each live path
+	owed     map[string]bool // removed paths in the file; false once settled
+	gone     int             // entries of Live that are no longer live; see compact
+	snapshot int64           // bytes of all live entries and owed paths as a line holds them
 	scratch  []byte
 }
 
@@ -43,14 +42,18 @@ func (s *State) Entry(path string) (Entry, bool) {
 }
 
 // Owes reports whether the unlink of path is still owed.
-func (s *State) Owes(path string) bool {
-	_, ok := s.owed[path]
-	return ok
-}
+func (s *State) Owes(path string) bool { return s.owed[path] }
 
 // Owed returns the paths whose unlinks are owed, in ascending order.
 func (s *State) Owed() []string {
-	return slices.Sorted(maps.Keys(s.owed))
+	var paths []string
+	for path, owed := range s.owed {
+		if owed {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
 }
 
 // Fate says what is to happen to a file found below segments/.
@@ -90,7 +93,7 @@ func (s *State) admit(e *Edit) error {
 		return err
 	}
 	if s.index == nil {
-		s.index, s.owed = make(map[string]int), make(map[string]struct{})
+		s.index, s.owed = make(map[string]int), make(map[string]bool)
 	}
 	for i := range e.Add {
 		if err := s.checkAdd(e, &e.Add[i]); err != nil {
@@ -104,7 +107,7 @@ func (s *State) admit(e *Edit) error {
 			s.forget(e.Add, e.Remove[:i])
 			return err
 		}
-		s.owed[path] = struct{}{}
+		s.owed[path] = true
 	}
 	return nil
 }
@@ -134,7 +137,8 @@ func (s *State) checkAdd(e *Edit, a *Entry) error {
 	if a.Edit > e.Number || a.Edit != e.Number && s.lines > 0 {
 		return fmt.Errorf("%s: added by edit %d", a.Path, a.Edit)
 	}
-	if _, live := s.index[a.Path]; live || s.Owes(a.Path) {
+	_, live := s.index[a.Path]
+	if _, removed := s.owed[a.Path]; live || removed {
 		return fmt.Errorf("%s is added a second time", a.Path)
 	}
 	return nil
@@ -230,14 +234,25 @@ func (s *State) addPlain(e *Entry, n int64) error {
 	return nil
 }
 
-// settle forgets removals that are done.
+// settle notes removals that are done. The file names them until it is written anew, and
+// so long they bar the path (M3).
 func (s *State) settle(paths []string) {
 	for _, path := range paths {
 		if s.Owes(path) {
-			delete(s.owed, path)
+			s.owed[path] = false
 			s.snapshot -= pathBytes(path)
 		}
 	}
+}
+
+// rewritten notes that the file now has one line, a snapshot of s in n bytes.
+func (s *State) rewritten(number uint64, crc string, n int64) {
+	for path, owed := range s.owed {
+		if !owed {
+			delete(s.owed, path)
+		}
+	}
+	s.LastEdit, s.crc, s.lines, s.closed, s.Bytes = number, crc, 1, false, n
 }
 
 // entryBytes is what e takes in a line, pathBytes what a removal takes.
