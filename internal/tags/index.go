@@ -1,0 +1,95 @@
+package tags
+
+import (
+	"sync"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/dict"
+)
+
+// Index finds series by their tags. Make one with New. Safe for concurrent use.
+type Index struct {
+	dict *dict.Dict
+
+	mu struct {
+		sync.RWMutex
+		postings
+		all set // every series in the index
+	}
+}
+
+// New returns an empty index over series whose pairs d numbers.
+func New(d *dict.Dict) *Index { return &Index{dict: d} }
+
+// Add makes the series o findable by its pairs. It may be told again, and told of more
+// pairs. Ordinals come cheapest in rising order, and may come in any.
+func (ix *Index) Add(o base.Ordinal, pairs []uint32) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	ix.mu.all.add(uint32(o))
+	for _, pair := range pairs {
+		ix.mu.add(pair, uint32(o))
+	}
+}
+
+// Remove makes the series o, whose pairs these are, unknown again.
+func (ix *Index) Remove(o base.Ordinal, pairs []uint32) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	ix.mu.all.remove(uint32(o))
+	for _, pair := range pairs {
+		ix.mu.remove(pair, uint32(o))
+	}
+}
+
+// Len returns the number of series in the index.
+func (ix *Index) Len() int {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	return ix.mu.all.n
+}
+
+// Contains reports whether the series o is in the index.
+func (ix *Index) Contains(o base.Ordinal) bool {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	return ix.mu.all.contains(uint32(o))
+}
+
+// Select returns the series that fulfil all conditions, ascending. It is Prepare and
+// Query.Select in one, for callers that hold no lock.
+func (ix *Index) Select(ms []Matcher) []base.Ordinal { return ix.Prepare(ms, false).Select() }
+
+// Any returns the series that have at least one of the tags, ascending.
+func (ix *Index) Any(tags []base.Tag) []base.Ordinal {
+	ms := make([]Matcher, len(tags))
+	for i, tag := range tags {
+		ms[i] = Matcher{key: tag.Key, value: tag.Value}
+	}
+	if len(ms) == 0 {
+		return nil
+	}
+	return ix.Prepare(ms, true).Select()
+}
+
+// union returns the ordinals that have one of several pairs.
+func (ps *postings) union(pairs []uint32) *roaring.Bitmap {
+	b := roaring.New()
+	var buf []uint32
+	for _, pair := range pairs {
+		buf = ps.appendTo(buf[:0], pair)
+		b.AddMany(buf)
+	}
+	return b
+}
+
+// total returns how many ordinals the lists of several pairs hold.
+func (ps *postings) total(pairs []uint32) int {
+	n := 0
+	for _, pair := range pairs {
+		n += ps.count(pair)
+	}
+	return n
+}
