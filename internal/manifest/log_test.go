@@ -250,86 +250,103 @@ func TestSnapshotSize(t *testing.T) {
 	mustClose(t, l)
 }
 
-// Random histories against a map, M7 included: reopening and rewriting change nothing.
+// Random histories against a list and a map, M7 included: reopening and rewriting change
+// nothing.
 func TestLogAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		fs := fsys.NewMem()
-		l := mustCreate(t, fs, editN(0, nil, nil))
-		var live []string
-		owed := map[string]bool{}
-		next, edits := 0, 0
-		check := func(s *State) {
-			var got []string
-			for _, e := range s.Live {
-				got = append(got, e.Path)
-				if found, ok := s.Entry(e.Path); !ok || found != e {
-					rt.Fatalf("entry of %s: %+v", e.Path, found)
-				}
-			}
-			if !slices.Equal(got, live) || len(s.Owed()) != len(owed) {
-				rt.Fatalf("live %q, owed %d\nwant %q, %d", got, len(s.Owed()), live, len(owed))
-			}
-			for path := range owed {
-				if _, isLive := s.Entry(path); isLive || !s.Owes(path) {
-					rt.Fatalf("%s: not owed, or live", path)
-				}
-			}
-		}
-		reopen := func() {
-			before := describe(l.State(), true)
-			mustClose(t, l)
-			s := mustRead(t, fs)
-			if got := describe(&s, true); got != before {
-				rt.Fatalf("read\n%swritten\n%s", got, before)
-			}
-			var err error
-			if l, err = Open(fs, s); err != nil {
-				rt.Fatal(err)
-			}
-		}
+		m := &model{fs: fsys.NewMem(), owed: map[string]bool{}}
+		m.log = mustCreate(t, m.fs, editN(0, nil, nil))
 		rt.Repeat(map[string]func(*rapid.T){
-			"append": func(rt *rapid.T) {
-				edits++
-				n := rapid.IntRange(0, 6).Draw(rt, "adds")
-				e := editN(edits, entries(next, next+n), nil)
-				next += n
-				var kept []string
-				for _, path := range live {
-					if rapid.IntRange(0, 3).Draw(rt, "remove") == 0 {
-						e.Remove = append(e.Remove, path)
-						owed[path] = true
-					} else {
-						kept = append(kept, path)
-					}
-				}
-				for _, a := range e.Add {
-					kept = append(kept, a.Path)
-				}
-				live = kept
-				mustAppend(t, l, e)
-			},
-			"unlink": func(rt *rapid.T) {
-				done := l.State().Owed()
-				l.Unlinked(done)
-				clear(owed)
-				// Only a rewritten file forgets: what is read has them still.
-				if err := l.Rewrite(); err != nil {
-					rt.Fatal(err)
-				}
-			},
-			"rewrite": func(rt *rapid.T) {
-				before := describe(l.State(), false)
-				if err := l.Rewrite(); err != nil {
-					rt.Fatal(err)
-				}
-				reopen()
-				if got := describe(l.State(), false); got != before {
-					rt.Fatalf("rewritten to\n%sfrom\n%s", got, before)
-				}
-			},
-			"reopen": func(*rapid.T) { reopen() },
-			"":       func(*rapid.T) { check(l.State()) },
+			"append":  m.append,
+			"unlink":  m.unlink,
+			"rewrite": m.rewrite,
+			"reopen":  m.reopen,
+			"":        m.check,
 		})
-		mustClose(t, l)
+		mustClose(t, m.log)
 	})
+}
+
+// model is a log and what it should hold.
+type model struct {
+	fs          *fsys.Mem
+	log         *Log
+	live        []string
+	owed        map[string]bool
+	next, edits int
+}
+
+func (m *model) append(rt *rapid.T) {
+	m.edits++
+	n := rapid.IntRange(0, 6).Draw(rt, "adds")
+	e := editN(m.edits, entries(m.next, m.next+n), nil)
+	m.next += n
+	m.live = slices.DeleteFunc(m.live, func(path string) bool {
+		if rapid.IntRange(0, 3).Draw(rt, "remove") > 0 {
+			return false
+		}
+		e.Remove = append(e.Remove, path)
+		m.owed[path] = true
+		return true
+	})
+	for _, a := range e.Add {
+		m.live = append(m.live, a.Path)
+	}
+	if err := m.log.Append(e); err != nil {
+		rt.Fatal(err)
+	}
+}
+
+// unlink settles all removals. The file forgets them only when it is written anew.
+func (m *model) unlink(rt *rapid.T) {
+	m.log.Unlinked(m.log.State().Owed())
+	clear(m.owed)
+	m.rewrite(rt)
+}
+
+func (m *model) rewrite(rt *rapid.T) {
+	before := describe(m.log.State(), false)
+	if err := m.log.Rewrite(); err != nil {
+		rt.Fatal(err)
+	}
+	m.reopen(rt)
+	if got := describe(m.log.State(), false); got != before {
+		rt.Fatalf("rewritten to\n%sfrom\n%s", got, before)
+	}
+}
+
+func (m *model) reopen(rt *rapid.T) {
+	before := describe(m.log.State(), true)
+	s, tail, err := Read(m.fs, base.ManifestFile)
+	if err != nil || tail != nil {
+		rt.Fatal(tail, err)
+	}
+	if got := describe(&s, true); got != before {
+		rt.Fatalf("read\n%swritten\n%s", got, before)
+	}
+	if err = m.log.Close(); err == nil {
+		m.log, err = Open(m.fs, s)
+	}
+	if err != nil {
+		rt.Fatal(err)
+	}
+}
+
+func (m *model) check(rt *rapid.T) {
+	s := m.log.State()
+	var got []string
+	for _, e := range s.Live {
+		got = append(got, e.Path)
+		if found, ok := s.Entry(e.Path); !ok || found != e {
+			rt.Fatalf("entry of %s: %+v", e.Path, found)
+		}
+	}
+	if !slices.Equal(got, m.live) || len(s.Owed()) != len(m.owed) {
+		rt.Fatalf("live %q, owed %d\nwant %q, %d", got, len(s.Owed()), m.live, len(m.owed))
+	}
+	for path := range m.owed {
+		if _, live := s.Entry(path); live || !s.Owes(path) {
+			rt.Fatalf("%s: not owed, or live", path)
+		}
+	}
 }
