@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -178,4 +179,16 @@ func decode(f []byte) (regs []base.Registration, rows []base.Row, err error) {
 		return nil
 	})
 	return regs, rows, err
+}
+
+// wantDamage checks that err names file and offset; -2 stands for any offset.
+func wantDamage(t testing.TB, err error, file string, offset int64) {
+	t.Helper()
+	var damage *base.CorruptionError
+	if !errors.As(err, &damage) || !errors.Is(err, base.ErrCorrupt) {
+		t.Fatalf("%v, want damage", err)
+	}
+	if damage.File != file || damage.Offset != offset && offset != -2 {
+		t.Fatalf("%v, want damage of %s at %d", err, file, offset)
+	}
 }

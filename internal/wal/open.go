@@ -124,6 +124,11 @@ func (w *walk) resume(fs fsys.FS) (*Log, error) {
 		l.keep(oldFile{path: f.path, last: end, size: f.size})
 	}
 	if !last.current {
+		// A rotation got as far as the rename. If the sync that should have followed
+		// failed, no later one makes that name durable, but a new file's.
+		if err := w.copy(fs, last.path, 0, last.size, last.path); err != nil {
+			return nil, fmt.Errorf("secure log: %w", err)
+		}
 		return l, l.start()
 	}
 	end := last.size

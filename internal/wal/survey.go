@@ -26,8 +26,9 @@ type layout struct {
 	files []logFile // ascending by first, current.wal last
 	temps []string  // leftovers of an interrupted write
 	torn  []string  // tails that were cut off, oldest first
-	// twin is a second name of current.wal: a power cut between the rename of a
-	// rotation and the sync of the directory may leave both names.
+	// twin is a second name of current.wal, or of how it once was: a power cut between
+	// the rename of a rotation and the sync of the directory may leave both names, and
+	// undo the removal of the second one later.
 	twin string
 }
 
@@ -85,11 +86,11 @@ func readFirst(fs fsys.FS, r *fileReader, path string) (first base.LSN, err erro
 // order finds the twin and sees to it that the files ascend.
 func (l *layout) order(fs fsys.FS, r *fileReader) error {
 	if n := len(l.files); n > 1 && l.files[n-1].current && l.files[n-1].first == l.files[n-2].first {
-		same, err := sameBytes(fs, r, l.files[n-1], l.files[n-2])
+		begins, err := beginsWith(fs, r, l.files[n-1].path, l.files[n-2].path)
 		if err != nil {
 			return err
 		}
-		if same {
+		if begins {
 			l.twin = l.files[n-2].path
 			l.files = slices.Delete(l.files, n-2, n-1)
 		}
@@ -104,30 +105,28 @@ func (l *layout) order(fs fsys.FS, r *fileReader) error {
 	return nil
 }
 
-func sameBytes(fs fsys.FS, r *fileReader, a, b logFile) (same bool, err error) {
-	if a.size != b.size {
-		return false, nil
-	}
-	if err := r.open(fs, a.path); err != nil {
+// beginsWith reports whether the bytes of file b are the first ones of file a.
+func beginsWith(fs fsys.FS, r *fileReader, a, b string) (begins bool, err error) {
+	if err := r.open(fs, a); err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	var other fileReader
-	if err := other.open(fs, b.path); err != nil {
+	if err := other.open(fs, b); err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, other.close()) }()
-	for off := int64(0); off < r.size; off += readAhead {
+	for off := int64(0); off < other.size; off += readAhead {
 		p, err := r.peek(off, readAhead)
 		if err != nil {
 			return false, err
 		}
 		q, err := other.peek(off, readAhead)
-		if err != nil || !bytes.Equal(p, q) {
+		if err != nil || !bytes.HasPrefix(p, q) {
 			return false, err
 		}
 	}
-	return r.size == other.size, nil
+	return true, nil
 }
 
 // start returns the index of the file that holds the record flushed+1, or would: the

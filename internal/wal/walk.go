@@ -40,10 +40,9 @@ func (w *walk) run(fs fsys.FS) error {
 	if w.from, err = w.start(w.opts.Flushed); err != nil {
 		return err
 	}
-	w.next = w.files[w.from].first
-	if w.next == 0 {
-		w.next = w.opts.Flushed + 1
-	}
+	// Without a sound Header, and without a file before it, a current.wal may start
+	// anywhere up to flushed+1.
+	w.next = max(w.files[w.from].first, 1)
 	for i := w.from; i < len(w.files); i++ {
 		if err := w.file(fs, &w.files[i]); err != nil {
 			return err
@@ -129,12 +128,12 @@ func (w *walk) judge(f *logFile, off int64, bad *flaw) (int64, error) {
 	}
 	if w.next <= w.opts.Flushed {
 		rec, found, err := w.read.find(off+1, func(lsn, _ base.LSN) bool {
-			return lsn >= w.next && lsn < w.next+lsnWindow
+			return lsn >= w.next && lsn <= w.opts.Flushed+1
 		})
 		if err != nil && !errors.Is(err, errDoubt) {
 			return 0, err
 		}
-		if found && rec.LSN <= w.opts.Flushed+1 {
+		if found {
 			w.report.PassedOver += rec.Offset - off
 			w.next = rec.LSN
 			return rec.Offset, nil
@@ -172,7 +171,7 @@ func (w *walk) proofOfSync(off int64, due base.LSN) (proof, err error) {
 		return nil, nil
 	}
 	rec, found, err := w.read.find(off+1, func(lsn, durable base.LSN) bool {
-		return durable >= due && lsn >= w.next && lsn < w.next+lsnWindow
+		return durable >= due && lsn < due+lsnWindow
 	})
 	switch {
 	case errors.Is(err, errDoubt):
