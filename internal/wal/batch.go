@@ -79,7 +79,8 @@ func appendRegistrations(dst []byte, regs []base.Registration) []byte {
 	if len(regs) == 0 {
 		return append(dst, 0, 0)
 	}
-	var pairs pairNumbers
+	pairs := pairPool.Get().(*pairNumbers)
+	defer pairs.release()
 	for i := range regs {
 		pairs.add(regs[i].Tags)
 	}
@@ -106,37 +107,6 @@ func appendRegistrations(dst []byte, regs []base.Registration) []byte {
 
 func appendString(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
-}
-
-// pairNumbers numbers the distinct tags of a record in the order of their first use.
-type pairNumbers struct {
-	list []base.Tag
-	uses []uint32 // numbers of all tags of all series, one after the other
-	byp  map[base.Tag]uint32
-	last int // where in uses the tags of the series before begin
-}
-
-// add numbers the tags of the next series. Neighbours have most tags in common, each
-// at the same place: asking there first spares most look-ups.
-func (p *pairNumbers) add(tags []base.Tag) {
-	if p.byp == nil {
-		p.byp = make(map[base.Tag]uint32)
-	}
-	before := p.uses[p.last:]
-	p.last = len(p.uses)
-	for i, tag := range tags {
-		if i < len(before) && p.list[before[i]] == tag {
-			p.uses = append(p.uses, before[i])
-			continue
-		}
-		n, found := p.byp[tag]
-		if !found {
-			n = uint32(len(p.list))
-			p.byp[tag] = n
-			p.list = append(p.list, tag)
-		}
-		p.uses = append(p.uses, n)
-	}
 }
 
 func appendRows(dst []byte, rows []base.Row) []byte {

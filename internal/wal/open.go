@@ -129,6 +129,9 @@ func (w *walk) resume(fs fsys.FS) (*Log, error) {
 		if err := w.copy(fs, last.path, 0, last.size, last.path); err != nil {
 			return nil, fmt.Errorf("secure log: %w", err)
 		}
+		if err := fs.SyncDir(base.WALDir); err != nil {
+			return nil, fmt.Errorf("secure log: %w", err)
+		}
 		return l, l.start()
 	}
 	end := last.size
@@ -153,23 +156,26 @@ func (w *walk) resume(fs fsys.FS) (*Log, error) {
 // bytes, calls them clean and never writes them (see fsys.File.Sync). So they are
 // written once more, to a new file. Only a full disk makes the plain sync do.
 func (w *walk) secure(l *Log, end int64) error {
-	var err error
-	proven := w.next-1 <= max(w.proven, w.opts.Demand)
-	if !proven {
-		err = w.copy(l.fs, base.CurrentWAL, 0, end, base.CurrentWAL)
-		if err != nil && !errors.Is(err, fsys.ErrNoSpace) {
+	rewritten := false
+	if w.next-1 > max(w.proven, w.opts.Demand) {
+		err := w.copy(l.fs, base.CurrentWAL, 0, end, base.CurrentWAL)
+		if rewritten = err == nil; rewritten {
+			err = l.fs.SyncDir(base.WALDir)
+		} else if errors.Is(err, fsys.ErrNoSpace) {
+			err = nil
+		}
+		if err != nil {
 			return fmt.Errorf("secure log: %w", err)
 		}
 	}
-	f, openErr := l.fs.OpenAppend(base.CurrentWAL)
-	if openErr != nil {
-		return fmt.Errorf("open log: %w", openErr)
-	}
-	if proven || err != nil {
-		err = cut(f, end)
-	}
+	f, err := l.fs.OpenAppend(base.CurrentWAL)
 	if err != nil {
-		return fmt.Errorf("secure log: %w", errors.Join(err, f.Close()))
+		return fmt.Errorf("open log: %w", err)
+	}
+	if !rewritten {
+		if err := cut(f, end); err != nil {
+			return fmt.Errorf("secure log: %w", errors.Join(err, f.Close()))
+		}
 	}
 	l.file = f
 	return nil

@@ -367,6 +367,25 @@ func TestSalvage(t *testing.T) {
 			t.Errorf("%s: %v, last %d, %+v", name, lsns(got), l.Last(), report)
 		}
 		checkUsable(t, bad, l, OpenOptions{Flushed: c.flushed})
+
+		// What was passed over stays so in a rotated file.
+		l, _, before, err := reopen(bad, OpenOptions{Flushed: c.flushed})
+		must(t, err)
+		must(t, l.Rotate())
+		must(t, l.Close())
+		l, _, after, err := reopen(bad, OpenOptions{Flushed: c.flushed})
+		must(t, err)
+		if len(after) != len(before)+1 || !slices.Equal(after[:len(before)], before) {
+			t.Errorf("%s: %v after a rotation, %v before", name, lsns(after), lsns(before))
+		}
+		must(t, l.RemoveThrough(before[len(before)-1].lsn))
+		must(t, l.Close())
+		if entries, err := bad.List(base.WALDir); err != nil || slices.ContainsFunc(entries, func(e fsys.Entry) bool {
+			_, rotated := base.ParseWALFile(base.WALDir + "/" + e.Name)
+			return rotated
+		}) {
+			t.Errorf("%s: left after RemoveThrough: %v, %v", name, entries, err)
+		}
 	}
 }
 

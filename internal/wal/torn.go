@@ -37,6 +37,9 @@ func (w *walk) keepTail(fs fsys.FS, t *Torn) error {
 		}
 		return err
 	}
+	if err := fs.SyncDir(base.WALDir); err != nil {
+		return err
+	}
 	t.Kept = path
 	for len(w.torn)+1 > tornKept {
 		if err := removeExisting(fs, w.torn[0]); err != nil {
@@ -63,7 +66,8 @@ func (w *walk) zeros(fs fsys.FS, path string, off int64) (zeros bool, err error)
 	return true, nil
 }
 
-// copy puts the bytes of src from off to end at path, durably and in one step.
+// copy puts the bytes of src from off to end at path in one step. They are on disk
+// then, the name is not until the directory is synced. A full disk changes nothing.
 func (w *walk) copy(fs fsys.FS, src string, off, end int64, path string) error {
 	temp := path + base.TempSuffix
 	err := w.copyTo(fs, src, off, end, temp)
@@ -73,9 +77,8 @@ func (w *walk) copy(fs fsys.FS, src string, off, end int64, path string) error {
 	if err != nil {
 		// If this fails too, the next opening removes it.
 		_ = fs.Remove(temp)
-		return err
 	}
-	return fs.SyncDir(base.WALDir)
+	return err
 }
 
 // copyTo creates path with the bytes of src from off to end, and syncs it.

@@ -136,6 +136,9 @@ func (w *walk) judge(f *logFile, off int64, bad *flaw) (int64, error) {
 		if found {
 			w.report.PassedOver += rec.Offset - off
 			w.next = rec.LSN
+			if f.first == 0 { // the Header was among them
+				f.first = max(rec.LSN-1, 1)
+			}
 			return rec.Offset, nil
 		}
 	}
