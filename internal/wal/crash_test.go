@@ -146,10 +146,15 @@ var script = []func(*life) error{
 	func(f *life) error { return f.append(1) },
 }
 
-// run goes through the script until the log has failed.
-func (f *life) run() error {
+// run goes through the script until the log has failed, and calls after behind every
+// step.
+func (f *life) run(after func() error) error {
 	for _, step := range script {
-		if err := step(f); err != nil && (f.log.Err() != nil || errors.Is(err, errMismatch)) {
+		err := step(f)
+		if lost := after(); lost != nil {
+			return lost
+		}
+		if err != nil && (f.log.Err() != nil || errors.Is(err, errMismatch)) {
 			return err
 		}
 	}
@@ -225,7 +230,7 @@ func TestCrashAtEveryOperation(t *testing.T) {
 		}
 		return fsys.Fault{}
 	})
-	if err := f.run(); err != nil {
+	if err := f.run(func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if points < 150 {
@@ -310,7 +315,15 @@ func failAt(t *testing.T, n int, fault fsys.Fault, lasting bool) (failed bool, e
 		}
 		return fsys.Fault{}
 	})
-	err = f.run()
+	err = f.run(func() error {
+		if !failed {
+			return nil
+		}
+		if _, err := f.state().verify(fs.CrashClone(dice(), 0), false); err != nil {
+			return fmt.Errorf("%w: power lost at once: %w", errMismatch, err)
+		}
+		return nil
+	})
 	if errors.Is(err, errMismatch) {
 		return failed, err
 	}
