@@ -1,0 +1,88 @@
+package ingest
+
+import (
+	"fmt"
+
+	"github.com/sydradb/sydradb"
+)
+
+// Resolver gives series. A *sydradb.DB is one.
+type Resolver interface {
+	Series(name string, tags ...sydradb.Tag) (*sydradb.Series, error)
+	SeriesByID(id sydradb.SeriesID) (*sydradb.Series, error)
+}
+
+// maxCached bounds the memory that a Cache takes for inputs with very many series.
+const maxCached = 1 << 20
+
+// maxNewBytes is what the names and tags of new series in one record may take, each
+// series counted for itself.
+const maxNewBytes = 8 << 20
+
+var errNewBytes = fmt.Errorf("its new series take more than %d MiB of names and tags", maxNewBytes>>20)
+
+// Cache maps the text that names a series in the input to its handle, so that a
+// series costs its look-up in the catalog once and then one in a map, without making
+// strings of its name and tags. It belongs to one Parser: what the text means depends
+// on the format and on the header of a file.
+type Cache struct {
+	db     Resolver
+	series map[string]*sydradb.Series
+
+	// newBytes is the size of the names and tags resolved since takeNewBytes was
+	// called: about what their registrations will take in the log.
+	newBytes int
+}
+
+// NewCache returns an empty cache in front of db.
+func NewCache(db Resolver) *Cache {
+	return &Cache{db: db, series: make(map[string]*sydradb.Series)}
+}
+
+// get returns the series that text stood for before, or nil.
+func (c *Cache) get(text []byte) *sydradb.Series { return c.series[string(text)] }
+
+// resolve asks the database and remembers the answer under text.
+func (c *Cache) resolve(text []byte, name string, tags []sydradb.Tag) (*sydradb.Series, error) {
+	s, err := c.lookUp(len(text), name, tags)
+	if err != nil {
+		return nil, err
+	}
+	c.keep(text, s)
+	return s, nil
+}
+
+// resolveID is resolve for a series that the input names by its id.
+func (c *Cache) resolveID(text []byte, id sydradb.SeriesID) (*sydradb.Series, error) {
+	s, err := c.db.SeriesByID(id)
+	if err != nil {
+		return nil, err
+	}
+	c.keep(text, s)
+	return s, nil
+}
+
+func (c *Cache) keep(text []byte, s *sydradb.Series) {
+	if len(c.series) >= maxCached {
+		clear(c.series)
+	}
+	c.series[string(text)] = s
+}
+
+// lookUp asks the database for a series that the caller remembers itself; size is
+// that of its name and tags.
+func (c *Cache) lookUp(size int, name string, tags []sydradb.Tag) (*sydradb.Series, error) {
+	// Every field of a record repeats the tags, so a short record can ask for a very
+	// large batch.
+	if c.newBytes > maxNewBytes {
+		return nil, errNewBytes
+	}
+	c.newBytes += size
+	return c.db.Series(name, tags...)
+}
+
+func (c *Cache) takeNewBytes() int {
+	n := c.newBytes
+	c.newBytes = 0
+	return n
+}

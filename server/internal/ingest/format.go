@@ -1,0 +1,110 @@
+package ingest
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/literal"
+)
+
+// Format is a way to write points as text.
+type Format string
+
+// The formats.
+const (
+	NDJSON Format = "ndjson"
+	Influx Format = "influx"
+	CSV    Format = "csv"
+)
+
+// ParseFormat reads the name of a format.
+func ParseFormat(s string) (Format, error) {
+	switch f := Format(s); f {
+	case NDJSON, Influx, CSV:
+		return f, nil
+	}
+	return "", fmt.Errorf("unknown format %q: use ndjson, influx or csv", s)
+}
+
+// FormatOf guesses the format of a file from its name, with .gz or .zst at its end or
+// without. What it does not know is NDJSON.
+func FormatOf(name string) Format {
+	name = strings.ToLower(name)
+	for _, suffix := range []string{".gz", ".zst"} {
+		name = strings.TrimSuffix(name, suffix)
+	}
+	switch filepath.Ext(name) {
+	case ".csv":
+		return CSV
+	case ".lp", ".line", ".influx":
+		return Influx
+	}
+	return NDJSON
+}
+
+// Points takes the points that a Parser finds. A *sydradb.Batch does.
+type Points interface {
+	Add(s *sydradb.Series, ts int64, value float64)
+}
+
+// Outcome says what became of a record.
+type Outcome struct {
+	// Refused is the number of parts of the record that were not taken: 1 for the
+	// record as a whole, or one for each of its fields.
+	Refused int
+	// Rounded is the number of integers that no float64 can hold exactly.
+	Rounded int
+	// Err is why the first refused part was refused.
+	Err error
+}
+
+func refused(err error) Outcome { return Outcome{Refused: 1, Err: err} }
+
+func (o *Outcome) refuse(err error) {
+	if o.Refused == 0 {
+		o.Err = err
+	}
+	o.Refused++
+}
+
+// Parser turns records of one file into points.
+type Parser interface {
+	// Parse adds the points of record to out. record has no line end, is not empty and
+	// is only valid during the call.
+	Parse(record []byte, out Points) Outcome
+	// Err returns the error that makes the rest of the file meaningless, if there is
+	// one: a CSV header without a time, for example.
+	Err() error
+}
+
+// ParserOptions are what the user says about the input. The zero value of a field
+// means the default of the format.
+type ParserOptions struct {
+	// Unit of times that are written as numbers. Default seconds, nanoseconds in
+	// line protocol.
+	Unit literal.Unit
+	// Now returns the time, in Unix nanoseconds, that a line without one has.
+	Now func() int64
+	// CSV says what the columns are.
+	CSV Columns
+}
+
+// NewParser returns a parser for one file in the given format, with a cache of its
+// own.
+func NewParser(format Format, cache *Cache, o ParserOptions) Parser {
+	if o.Unit == 0 {
+		o.Unit = literal.Second
+		if format == Influx {
+			o.Unit = literal.Nanosecond
+		}
+	}
+	switch format {
+	case Influx:
+		return &influxParser{cache: cache, unit: o.Unit, now: o.Now}
+	case CSV:
+		return newCSVParser(cache, o.Unit, o.CSV)
+	}
+	return &ndjsonParser{cache: cache, unit: o.Unit}
+}
