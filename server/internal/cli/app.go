@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// App is one run of the program: its streams and global settings.
+type App struct {
+	In       *os.File
+	Out, Err *os.File
+	Getenv   func(string) string
+	Now      func() time.Time
+
+	dataDir string
+}
+
+// Main runs the program with the arguments, streams and signals of the process, and
+// returns its exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal ends the work in order, a second one ends the process.
+	context.AfterFunc(ctx, stop)
+	app := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now}
+	return app.Run(ctx, os.Args[1:])
+}
+
+// Run runs the command that args name and returns the exit code.
+func (a *App) Run(ctx context.Context, args []string) int {
+	root := a.rootCommand()
+	root.SetArgs(guardNegatives(args))
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		a.report(err)
+	}
+	return exitCode(err)
+}
+
+const defaultDataDir = "./data"
+
+func (a *App) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sydradb",
+		Short: "A time-series database in a directory",
+		Long: `SydraDB keeps points, a time and a number each, in a directory.
+
+Series have a name and tags and are selected by both: room.temp{floor="2"}.
+Times in arguments are Unix seconds (1694300000 or 1694300000.25), RFC 3339
+(2023-09-09T22:53:20Z), or relative to now (-1h, -7d, now).
+
+Exit codes: 0 fine, 1 part of the input was refused or left, 2 usage, 3 the
+database is open elsewhere, 4 it is damaged, 5 any other I/O error.`,
+		Example: `  $ echo '{"series":"room.temp","ts":1694300000,"value":21.5,"tags":{"room":"hall"}}' | sydradb ingest
+  committed 1 points (0 rejected), line 1
+  ingested 1 points (0 rejected)
+  $ sydradb query room.temp
+  room.temp{room="hall"}
+    2023-09-09T22:53:20Z  21.5
+
+  1 point of 1 series`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	dir := a.Getenv("SYDRADB_DATA_DIR")
+	if dir == "" {
+		dir = defaultDataDir
+	}
+	root.PersistentFlags().StringVar(&a.dataDir, "data-dir", dir, "directory of the database, also SYDRADB_DATA_DIR")
+	a.must(root.MarkPersistentFlagDirname("data-dir"))
+	for _, c := range []*cobra.Command{
+		a.ingestCommand(), a.queryCommand(), a.findCommand(), a.exportCommand(),
+		a.statsCommand(), a.flushCommand(), a.checkCommand(), a.inspectCommand(),
+		a.importCommand(), a.versionCommand(),
+	} {
+		root.AddCommand(c)
+	}
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Example = `  $ sydradb completion bash > sydradb.bash
+  $ head -1 sydradb.bash
+  # bash completion V2 for sydradb ...`
+	}
+	markErrors(root)
+	return root
+}
+
+// markErrors tells the errors of commands from those of the argument parser, which
+// are all about usage.
+func markErrors(c *cobra.Command) {
+	if run := c.RunE; run != nil {
+		c.RunE = func(cmd *cobra.Command, args []string) error {
+			if err := run(cmd, args); err != nil {
+				return &commandError{err}
+			}
+			return nil
+		}
+	}
+	for _, child := range c.Commands() {
+		markErrors(child)
+	}
+}
+
+// must reports a mistake in the definition of a command.
+func (a *App) must(err error) {
+	if err != nil {
+		fmt.Fprintln(a.Err, "sydradb: internal error:", err)
+	}
+}
+
+// logger prints what the library wants an operator to know.
+func (a *App) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{
+		Level: slog.LevelWarn,
+		ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
+			if attr.Key == slog.TimeKey && len(groups) == 0 {
+				return slog.Attr{}
+			}
+			return attr
+		},
+	}))
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// width returns the width of the terminal that f is, or 80.
+func (a *App) width(f *os.File) int {
+	const usual = 80
+	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+		return w
+	}
+	var w int
+	if _, err := fmt.Sscan(a.Getenv("COLUMNS"), &w); err == nil && w > 0 {
+		return w
+	}
+	return usual
+}
+
+// color reports whether f shows colours, and the user wants them.
+func (a *App) color(f *os.File) bool {
+	return isTerminal(f) && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb"
+}
+
+// say prints a line to standard error. A failure to do so has nowhere to go.
+func (a *App) say(format string, args ...any) { _, _ = fmt.Fprintf(a.Err, format+"\n", args...) }
+
+// print prints to w and returns the error as one of output.
+func printTo(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintf(w, format, args...)
+	return err
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/render"
+)
+
+const findLong = `Find lists series, one JSON object a line, selected by a selector (see query) or by
+tags: several key=value mean series that have all of them, with --any at least one.
+Without arguments it lists all series. --start, --end and --last leave out series
+without points in that range.
+
+series_id is a JSON number with all its digits. Programs whose numbers are 64-bit
+floats, such as JavaScript and jq, must take care not to round it.`
+
+const findExample = `  $ printf 'temp,room=hall,floor=1 v=21 1\ntemp,room=kitchen,floor=1 v=22 1\n' |
+  > sydradb ingest --format influx 2>/dev/null
+  $ sydradb find room=hall floor=1
+  {"series_id":13051532974424087442,"series":"temp_v","tags":{"floor":"1","room":"hall"}}
+  $ sydradb find --any room=hall room=kitchen | wc -l
+  2
+  $ sydradb find 'temp_v{room=~"k.*"}'
+  {"series_id":6192716827141699970,"series":"temp_v","tags":{"floor":"1","room":"kitchen"}}`
+
+func (a *App) findCommand() *cobra.Command {
+	var (
+		times timeRange
+		any   bool
+	)
+	c := &cobra.Command{
+		Use:     "find [SELECTOR | KEY=VALUE...]",
+		Short:   "List series by name and tags",
+		Long:    findLong,
+		Example: findExample,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sel, err := parseFind(args)
+			if err != nil {
+				return err
+			}
+			sel.Any = any
+			start, end, err := times.bounds(a.Now())
+			if err != nil {
+				return err
+			}
+			return a.withExistingDB(func(db *sydradb.DB) error {
+				found, err := db.Find(cmd.Context(), sel, start, end)
+				if err != nil {
+					return err
+				}
+				return a.printSeries(found)
+			})
+		},
+	}
+	times.addFlags(c)
+	c.Flags().BoolVar(&any, "any", false, "series that satisfy one of the conditions, not all")
+	return c
+}
+
+// parseFind reads the arguments of find: nothing, one selector, or tags.
+func parseFind(args []string) (sydradb.Selector, error) {
+	var sel sydradb.Selector
+	for _, arg := range args {
+		arg = unguard(arg)
+		key, value, isTag := strings.Cut(arg, "=")
+		if !isTag || strings.Contains(key, "{") {
+			if len(args) > 1 {
+				return sel, usage("find takes one selector, or several KEY=VALUE; %q is no KEY=VALUE", arg)
+			}
+			return parseSelector(arg)
+		}
+		if key == "" {
+			return sel, usage("%q has no key before the =", arg)
+		}
+		m, err := sydradb.NewMatcher(key, sydradb.MatchEqual, value)
+		if err != nil {
+			return sel, usage("%q: %w", arg, err)
+		}
+		sel.Matchers = append(sel.Matchers, m)
+	}
+	return sel, nil
+}
+
+func (a *App) printSeries(found []*sydradb.Series) error {
+	var out []byte
+	for i, s := range found {
+		out = append(render.AppendSeries(out, s), '\n')
+		if len(out) >= 64<<10 || i == len(found)-1 {
+			if _, err := a.Out.Write(out); err != nil {
+				return err
+			}
+			out = out[:0]
+		}
+	}
+	return nil
+}
