@@ -7,6 +7,7 @@ import (
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/dict"
+	"github.com/sydradb/sydradb/internal/fsys"
 )
 
 // benchSeries are n series of n/4 hosts with ten tags each, like a fleet of servers
@@ -117,6 +118,45 @@ func BenchmarkAppendUnlogged(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			regs = c.AppendUnlogged(regs[:0], rows)
+		}
+	})
+}
+
+func BenchmarkFile(b *testing.B) {
+	s := makeSeries(benchCount)
+	c := New(dict.New(), Options{})
+	s.fill(b, c)
+	all := make([]base.Ordinal, benchCount)
+	for i := range all {
+		all[i] = base.Ordinal(i)
+	}
+	fs := fsys.NewMem()
+	write := func(b *testing.B) int64 {
+		f, err := CreateFile(fs, 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		size, err := f.Append(c, all)
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.Close()
+		return size
+	}
+	b.Run("append/series=500000", func(b *testing.B) {
+		for b.Loop() {
+			b.ReportMetric(float64(write(b))/benchCount, "B/series")
+		}
+	})
+	size := write(b)
+	b.Run("open/series=500000", func(b *testing.B) {
+		for b.Loop() {
+			c := New(dict.New(), Options{})
+			f, err := OpenFile(fs, 1, size, c)
+			if err != nil || c.Len() != benchCount {
+				b.Fatalf("%d series: %v", c.Len(), err)
+			}
+			f.Close()
 		}
 	})
 }

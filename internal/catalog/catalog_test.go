@@ -203,14 +203,15 @@ func TestNameWaitsForTheLog(t *testing.T) {
 	o, _ := c.ResolveID(KeyID([]byte("a|{}")))
 	before := c.AppendUnlogged(nil, rowsOf(o))
 	resolve(t, c, "a")
-	c.SetLogged(before)
+	if fresh := c.SetLogged(before); len(fresh) != 1 {
+		t.Errorf("logged %v", fresh)
+	}
 	regs := c.AppendUnlogged(nil, rowsOf(o))
 	if len(regs) != 1 || regs[0].Name != "a" {
 		t.Fatalf("registrations %v", regs)
 	}
-	c.SetLogged(regs)
-	if c.Unlogged() {
-		t.Error("still unlogged")
+	if fresh := c.SetLogged(regs); len(fresh) != 1 || c.Unlogged() {
+		t.Errorf("logged %v, unlogged %v", fresh, c.Unlogged())
 	}
 }
 
@@ -248,8 +249,12 @@ func TestUnlogged(t *testing.T) {
 	if r := regs[1]; r.Name != "s70" || r.ID != c.ID(70) || !slices.Equal(r.Tags, tagsOf("a", "1", "b", "70")) {
 		t.Errorf("registration %v", r)
 	}
-	c.SetLogged(regs)
-	c.SetLogged(regs)
+	if fresh := c.SetLogged(regs); len(fresh) != 3 || fresh[1].Ordinal != 70 {
+		t.Errorf("logged %v", fresh)
+	}
+	if fresh := c.SetLogged(regs); len(fresh) != 0 {
+		t.Errorf("logged again: %v", fresh)
+	}
 	if got := c.AppendUnlogged(nil, rowsOf(150, 3, 70)); len(got) != 0 {
 		t.Errorf("registered again: %v", got)
 	}

@@ -59,16 +59,20 @@ func (c *Catalog) appendRegistrationsLocked(dst []base.Registration, ordinals []
 }
 
 // SetLogged tells that a log record with these registrations has been written, and
-// returns those that say something new. A series that got its name after its
-// registration was made stays unlogged.
-func (c *Catalog) SetLogged(regs []base.Registration) (fresh []base.Ordinal) {
+// returns those that no record before it held. A series that got its name after its
+// registration was made stays unlogged, and its registration is among them again when
+// the name is logged.
+func (c *Catalog) SetLogged(regs []base.Registration) (fresh []base.Registration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, reg := range regs {
 		row, ok := c.mu.get(reg.Ordinal)
-		if ok && c.isUnloggedLocked(reg.Ordinal) && (reg.Name != "" || !c.mu.named(row)) {
+		if !ok || !c.isUnloggedLocked(reg.Ordinal) {
+			continue
+		}
+		fresh = append(fresh, reg)
+		if reg.Name != "" || !c.mu.named(row) {
 			c.markLoggedLocked(reg.Ordinal)
-			fresh = append(fresh, reg.Ordinal)
 		}
 	}
 	return fresh

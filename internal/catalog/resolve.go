@@ -113,7 +113,7 @@ func (c *Catalog) canAdoptLocked(o base.Ordinal, tags []base.Tag) bool {
 
 func (c *Catalog) adoptLocked(o base.Ordinal, name string, tags []base.Tag) {
 	c.mu.changes++
-	c.mu.setPairs(o, c.dict.InternSeries(nil, name, tags))
+	c.mu.setPairs(o, c.dict.InternSeries(nil, name, tags), true)
 }
 
 // Register repeats, when a log is replayed, what a record says about a series. The

@@ -76,9 +76,9 @@ func (s *store) add(o base.Ordinal, id base.SeriesID, pairs []uint32, named bool
 	s.place(o, id)
 }
 
-// setPairs gives a nameless series its name.
-func (s *store) setPairs(o base.Ordinal, pairs []uint32) {
-	s.series.Slot(uint32(o)).list = s.addList(pairs, true)
+// setPairs gives a series that is known by its id what else is known of it.
+func (s *store) setPairs(o base.Ordinal, pairs []uint32, named bool) {
+	s.series.Slot(uint32(o)).list = s.addList(pairs, named)
 }
 
 func (s *store) addList(pairs []uint32, named bool) uint64 {
