@@ -1,0 +1,89 @@
+package sydradb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sydradb/sydradb/internal/engine"
+	"github.com/sydradb/sydradb/internal/fsys"
+)
+
+// DB is an open database. All methods are safe for concurrent use.
+type DB struct {
+	e  *engine.Engine
+	fs fsys.FS
+}
+
+// Stats are counters and sizes of a database at one moment.
+type Stats = engine.Stats
+
+// Open opens the database in dir, and creates it if dir is missing or empty. A nil
+// opts means all defaults.
+//
+// Open replays the write-ahead log, so it takes time in proportion to what was
+// written since the last flush. After a crash it cuts off the torn end of the log,
+// which holds nothing that was acknowledged and promised, and keeps what it cut in a
+// file beside it. It fails with [ErrLocked], [ErrNotDatabase], [ErrFormat], a
+// [*CorruptionError], or an error of the file system, and then leaves the directory
+// as it found it.
+func Open(dir string, opts *Options) (*DB, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("sydradb: options: %w", err)
+	}
+	fs, err := openFS(dir, o.InMemory)
+	if err != nil {
+		return nil, fmt.Errorf("sydradb: open %s: %w", dir, err)
+	}
+	e, err := engine.Open(fs, engine.Options{
+		Sync:          o.Sync,
+		SyncInterval:  o.SyncInterval,
+		MemtableBytes: o.MemtableBytes,
+		FlushInterval: o.FlushInterval,
+		CacheBytes:    o.CacheBytes,
+		Logger:        o.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sydradb: open %s: %w", dir, errors.Join(err, closeFS(fs)))
+	}
+	return &DB{e: e, fs: fs}, nil
+}
+
+func openFS(dir string, inMemory bool) (fsys.FS, error) {
+	if inMemory {
+		return fsys.NewMem(), nil
+	}
+	if err := fsys.MkdirRoot(dir); err != nil {
+		return nil, err
+	}
+	return fsys.OS(dir)
+}
+
+// closeFS releases the directory handle of a file system that has one.
+func closeFS(fs fsys.FS) error {
+	if c, ok := fs.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// Close finishes what waits, makes everything durable, whatever the policy, and
+// releases the directory. Later calls of any method return [ErrClosed]; an iterator
+// that is still open fails at the next file it needs. An error means that the last
+// batches may not have reached the disk.
+func (db *DB) Close() error {
+	err := db.e.Close()
+	return errors.Join(err, closeFS(db.fs))
+}
+
+// Flush writes all points held in memory to segment files and waits for it. It is
+// never needed for durability or for reading. Ending ctx ends only the wait.
+func (db *DB) Flush(ctx context.Context) error { return db.e.Flush(ctx) }
+
+// Stats returns the current counters and sizes.
+func (db *DB) Stats() Stats { return db.e.Stats() }

@@ -1,0 +1,51 @@
+package sydradb
+
+import (
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/catalog"
+	"github.com/sydradb/sydradb/internal/engine"
+	"github.com/sydradb/sydradb/internal/fsys"
+)
+
+// Errors of Open.
+var (
+	// ErrLocked means that another process, or another DB of this one, has the
+	// directory open.
+	ErrLocked = fsys.ErrLocked
+	// ErrNotDatabase means that the directory holds other files, an unfinished copy, or
+	// a database of version 0 (the message says which). Nothing was touched.
+	ErrNotDatabase = engine.ErrNotDatabase
+	// ErrFormat means that the directory was written by a newer version, or uses a
+	// feature that this one does not know.
+	ErrFormat = engine.ErrFormat
+	// ErrCorrupt matches every [*CorruptionError].
+	ErrCorrupt = base.ErrCorrupt
+)
+
+// Errors of writing. After each of them nothing of the batch is stored.
+var (
+	// ErrClosed is returned by every method after Close.
+	ErrClosed = engine.ErrClosed
+	// ErrTooLarge means that the batch would take more than 32 MiB in the log.
+	ErrTooLarge = engine.ErrTooLarge
+	// ErrOverloaded means that the batch waited ten seconds for its turn, because the
+	// disk does not keep up. Trying again later is safe.
+	ErrOverloaded = engine.ErrOverloaded
+	// ErrDiskFull means that there was no room for the batch. Writing works again as
+	// soon as there is.
+	ErrDiskFull = engine.ErrDiskFull
+	// ErrStorageFailed means that a sync or a repair of the log failed. No write is
+	// accepted any more until the database is opened again; reads go on.
+	ErrStorageFailed = engine.ErrStorageFailed
+)
+
+// ErrLimit means that a query went over [Query.MaxSeries] or [Query.MaxPoints].
+var ErrLimit = engine.ErrLimit
+
+// PointError is returned by [DB.Write] for the first point that cannot be stored. It
+// names the position in the batch, the time and the reason.
+type PointError = engine.PointError
+
+// ErrInvalidSeries matches what [DB.Series] returns for a name or tag that a series
+// cannot have. The message names the tag and the reason.
+var ErrInvalidSeries = catalog.ErrInvalid

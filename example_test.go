@@ -1,0 +1,161 @@
+package sydradb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/sydradb/sydradb"
+)
+
+// A database in memory, for tests and examples. Leave InMemory out to keep the data in
+// the directory.
+func Example() {
+	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	ctx := context.Background()
+
+	// Resolve each series once; the handle is good for any number of points.
+	kitchen, err := db.Series("room.temp", sydradb.Tag{Key: "room", Value: "kitchen"}, sydradb.Tag{Key: "floor", Value: "2"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	start := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	batch := db.NewBatch()
+	for i := range 3 {
+		batch.Add(kitchen, start.Add(time.Duration(i)*time.Minute).UnixNano(), 21.5+float64(i)/10)
+	}
+	if err := db.Write(ctx, batch); err != nil {
+		log.Fatal(err)
+	}
+
+	selector, err := sydradb.ParseSelector(`room.temp{floor="2"}`)
+	if err != nil {
+		log.Fatal(err)
+	}
+	it, err := db.Query(ctx, sydradb.Query{Selector: selector, Start: sydradb.MinTime, End: sydradb.MaxTime})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer it.Close()
+	for it.Next() {
+		block := it.Block()
+		fmt.Println(block.Series)
+		for i, ts := range block.Times {
+			fmt.Println(time.Unix(0, ts).UTC().Format(time.TimeOnly), block.Values[i])
+		}
+	}
+	if err := it.Err(); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// room.temp{floor="2",room="kitchen"}
+	// 12:00:00 21.5
+	// 12:01:00 21.6
+	// 12:02:00 21.7
+}
+
+// Points are there again after the database was closed and opened, in any order and
+// with the last write winning.
+func ExampleOpen() {
+	dir, err := os.MkdirTemp("", "sydradb")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+
+	write := func(ts int64, value float64) {
+		db, err := sydradb.Open(filepath.Join(dir, "data"), &sydradb.Options{Sync: sydradb.SyncAlways})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer db.Close()
+		series, err := db.Series("tank.level")
+		if err != nil {
+			log.Fatal(err)
+		}
+		batch := db.NewBatch()
+		batch.Add(series, ts, value)
+		if err := db.Write(ctx, batch); err != nil {
+			log.Fatal(err)
+		}
+	}
+	write(2000, 7)
+	write(1000, 5) // late
+	write(2000, 8) // a correction
+
+	db, err := sydradb.Open(filepath.Join(dir, "data"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	it, err := db.Query(ctx, sydradb.Query{Start: sydradb.MinTime, End: sydradb.MaxTime})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer it.Close()
+	for it.Next() {
+		fmt.Println(it.Block().Times, it.Block().Values)
+	}
+	// Output:
+	// [1000 2000] [5 8]
+}
+
+// One process owns a directory.
+func ExampleOpen_locked() {
+	dir, err := os.MkdirTemp("", "sydradb")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	db, err := sydradb.Open(dir, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	_, err = sydradb.Open(dir, nil)
+	fmt.Println(errors.Is(err, sydradb.ErrLocked))
+	// Output: true
+}
+
+// Find lists series that have points in a range, by tags.
+func ExampleDB_Find() {
+	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	batch := db.NewBatch()
+	for _, host := range []string{"a", "b", "c"} {
+		series, err := db.Series("cpu.load", sydradb.Tag{Key: "host", Value: host})
+		if err != nil {
+			log.Fatal(err)
+		}
+		batch.Add(series, 1, 0.5)
+	}
+	if err := db.Write(context.Background(), batch); err != nil {
+		log.Fatal(err)
+	}
+	selector, err := sydradb.ParseSelector(`cpu.load{host=~"a|c"}`)
+	if err != nil {
+		log.Fatal(err)
+	}
+	found, err := db.Find(context.Background(), selector, sydradb.MinTime, sydradb.MaxTime)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range found {
+		fmt.Println(s)
+	}
+	// Output:
+	// cpu.load{host="a"}
+	// cpu.load{host="c"}
+}

@@ -1,0 +1,69 @@
+package sydradb
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/sydradb/sydradb/internal/engine"
+)
+
+// Series is a handle of one series: resolve it once, then use it for any number of
+// points. It stays valid until the DB is closed, may be shared between goroutines,
+// and never changes.
+type Series struct {
+	s *engine.Series
+}
+
+// Series returns the handle of the series with this name and these tags. Tags may
+// come in any order; those with an empty value are dropped. The slice is not kept.
+//
+// The series comes into being with the first point written to it; until then no
+// query finds it. The error matches [ErrInvalidSeries] or [ErrClosed].
+func (db *DB) Series(name string, tags ...Tag) (*Series, error) {
+	s, err := db.e.Resolve(name, tags)
+	if err != nil {
+		return nil, err
+	}
+	return &Series{s}, nil
+}
+
+// SeriesByID returns the handle of the series with this id. If no such series is
+// known, the handle is that of a series without name and tags, as databases of
+// version 0 hold them; it takes the name of the first series that hashes to its id.
+func (db *DB) SeriesByID(id SeriesID) (*Series, error) {
+	s, err := db.e.ResolveID(id)
+	if err != nil {
+		return nil, err
+	}
+	return &Series{s}, nil
+}
+
+// ID returns the number under which the series is stored.
+func (s *Series) ID() SeriesID { return s.s.ID }
+
+// Name returns the name, or "series:" and the id in hexadecimal where only the id is
+// known.
+func (s *Series) Name() string { return s.s.Name }
+
+// Tags returns the tags, sorted by key. The caller must not change them.
+func (s *Series) Tags() []Tag { return s.s.Tags }
+
+// String returns the series as [ParseSelector] reads it: name{key="value",...}.
+func (s *Series) String() string {
+	var b strings.Builder
+	b.WriteString(s.s.Name)
+	for i, t := range s.s.Tags {
+		if i == 0 {
+			b.WriteByte('{')
+		} else {
+			b.WriteByte(',')
+		}
+		b.WriteString(t.Key)
+		b.WriteByte('=')
+		b.WriteString(strconv.Quote(t.Value))
+	}
+	if len(s.s.Tags) > 0 {
+		b.WriteByte('}')
+	}
+	return b.String()
+}
