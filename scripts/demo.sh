@@ -9,7 +9,10 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 PATH=$(dirname "$bin"):$PATH
 
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+bold='' plain=''
+if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 run() { # shows a command as a person would type it, then runs it
 	printf '$ sydradb'
 	for word in "$@"; do
