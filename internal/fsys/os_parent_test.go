@@ -13,9 +13,9 @@ import (
 func TestOSParentReachesAPathByItsName(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{filepath.Join(dir, "a"), dir + "/./b/../a/", filepath.Join(dir, "missing", "..", "a")} {
-		fs, name, err := fsys.OSParent(path)
-		if err != nil || name != "a" {
-			t.Fatalf("%s: name %q, error %v", path, name, err)
+		fs, parent, name, err := fsys.OSParent(path)
+		if err != nil || name != "a" || parent != dir {
+			t.Fatalf("%s: %s holds %q, error %v", path, parent, name, err)
 		}
 		if _, err := fs.Stat(name); err != nil && !errors.Is(err, iofs.ErrNotExist) {
 			t.Errorf("%s: %v", path, err)
@@ -27,11 +27,11 @@ func TestOSParentReachesAPathByItsName(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if fs, _, err := fsys.OSParent(filepath.Join(dir, "missing", "a")); !errors.Is(err, iofs.ErrNotExist) {
+	if fs, _, _, err := fsys.OSParent(filepath.Join(dir, "missing", "a")); !errors.Is(err, iofs.ErrNotExist) {
 		t.Errorf("missing parent: %v, error %v", fs, err)
 	}
 	for _, path := range []string{"", filepath.VolumeName(dir) + string(filepath.Separator)} {
-		if fs, name, err := fsys.OSParent(path); err == nil {
+		if fs, _, name, err := fsys.OSParent(path); err == nil {
 			t.Errorf("%q: %v, name %q", path, fs, name)
 		}
 	}
