@@ -20,11 +20,14 @@ const negativeGuard = "\x00"
 
 func guardNegatives(args []string) []string {
 	out := make([]string, len(args))
+	afterFlag := false // whose value may be negative without a guard
 	for i, arg := range args {
-		if len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.') {
-			arg = negativeGuard + arg
-		}
+		negative := len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.')
 		out[i] = arg
+		if negative && !afterFlag {
+			out[i] = negativeGuard + arg
+		}
+		afterFlag = !negative && strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=")
 	}
 	return out
 }
@@ -94,9 +97,9 @@ func (r *timeRange) bounds(now time.Time) (start, end int64, err error) {
 		}
 	}
 	if r.last != "" {
-		span, ok := parseSpan(unguard(r.last))
+		span, ok := parseSpan(r.last)
 		if !ok || span <= 0 {
-			return 0, 0, usage("--last %q: want a span such as 30m, 1h or 7d", unguard(r.last))
+			return 0, 0, usage("--last %q: want a span such as 30m, 1h or 7d", r.last)
 		}
 		if r.end == "" {
 			end = now.UnixNano()

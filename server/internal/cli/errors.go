@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/ingest"
 )
 
 // Exit codes of the program.
@@ -50,6 +52,7 @@ func exitCode(err error) int {
 		fromCommand *commandError
 		coded       *codedError
 		said        silent
+		unusable    *ingest.UnusableError
 	)
 	switch {
 	case err == nil:
@@ -61,6 +64,8 @@ func exitCode(err error) int {
 	case !errors.As(err, &fromCommand):
 		return ExitUsage
 	case errors.Is(err, context.Canceled):
+		return ExitRefused
+	case errors.As(err, &unusable):
 		return ExitRefused
 	case errors.Is(err, sydradb.ErrLocked):
 		return ExitLocked
@@ -80,7 +85,8 @@ func (a *App) report(err error) {
 	}
 	text := strings.ReplaceAll(err.Error(), negativeGuard, "")
 	if errors.Is(err, context.Canceled) {
-		text = "interrupted"
+		text = strings.TrimSuffix(strings.TrimSuffix(text, context.Canceled.Error()), ": ")
+		text = cmp.Or(text, "interrupted")
 	}
 	a.say("sydradb: %s", strings.TrimPrefix(text, "sydradb: "))
 	if hint := a.hint(err, text); hint != "" {
@@ -90,8 +96,13 @@ func (a *App) report(err error) {
 
 // hint says what a person can do about an error, "" where the message is enough.
 func (a *App) hint(err error, text string) string {
-	var fromCommand *commandError
+	var (
+		fromCommand *commandError
+		unusable    *ingest.UnusableError
+	)
 	switch {
+	case errors.As(err, &unusable):
+		return "say what the columns are with --csv-time, --csv-series or --csv-name, --csv-values and --csv-tags"
 	case !errors.As(err, &fromCommand):
 		return `"sydradb help" lists the commands, "sydradb help COMMAND" their flags`
 	case errors.Is(err, sydradb.ErrLocked):

@@ -265,7 +265,7 @@ func (r *ingestReport) finish(p ingest.Progress) {
 		_ = r.bar.Clear()
 	}
 	if more := r.records - r.reported; more > 0 {
-		r.app.say("and %s more with something to refuse", render.Count(more, "line"))
+		r.app.say("and in %s more", render.Count(more, "line"))
 	}
 	if p.Rounded > 0 {
 		r.app.say("%s beyond 2^53 rounded to the nearest float", render.Count(p.Rounded, "integer"))

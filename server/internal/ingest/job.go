@@ -114,6 +114,19 @@ func (j *Job) commit() {
 	j.chunk.batch.Reset()
 }
 
+// UnusableError means that an input makes no sense as a whole, such as a CSV file whose
+// header has no time.
+type UnusableError struct {
+	Input string
+	Err   error
+}
+
+// Error names the input and the reason.
+func (e *UnusableError) Error() string { return e.Input + ": " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *UnusableError) Unwrap() error { return e.Err }
+
 // fileRun is the state of one Run.
 type fileRun struct {
 	*Job
@@ -154,7 +167,7 @@ func (f *fileRun) run(ctx context.Context, in io.Reader) error {
 			return f.committer.err
 		case <-ctx.Done():
 			f.commit()
-			return context.Cause(ctx)
+			return ctx.Err()
 		}
 	}
 }
@@ -179,7 +192,7 @@ func (f *fileRun) parse() error {
 			f.RefusedLine(f.name, f.cut.line, o)
 		}
 		if err := f.parser.Err(); err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
+			return &UnusableError{f.name, err}
 		}
 		f.chunk.bytes += len(record) + f.cache.takeNewBytes()
 		if f.chunk.batch.Len() >= chunkPoints || f.chunk.bytes >= chunkBytes {

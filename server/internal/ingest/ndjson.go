@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,10 +24,10 @@ type ndjsonParser struct {
 	cache *Cache
 	unit  literal.Unit
 
-	json fastjson.Parser
-	key  []byte // what the cache knows the series under
-	text []byte // a number, as it was written
-	tags []sydradb.Tag
+	parser fastjson.Parser
+	key    []byte // what the cache knows the series under
+	text   []byte // a number, as it was written
+	tags   []sydradb.Tag
 }
 
 // line holds the members of one line that have a meaning, nil where absent.
@@ -82,15 +83,15 @@ func (p *ndjsonParser) members(record []byte) (line, error) {
 	// The parser does not look into escapes. They are rare; check those lines first.
 	if bytes.IndexByte(record, '\\') >= 0 {
 		if err := fastjson.ValidateBytes(record); err != nil {
-			return line{}, fmt.Errorf("not JSON: %w", err)
+			return line{}, explainJSON(record, err)
 		}
 		if hasLoneSurrogate(record) {
 			return line{}, errors.New(`not JSON text: half of a \u surrogate pair`)
 		}
 	}
-	v, err := p.json.ParseBytes(record)
+	v, err := p.parser.ParseBytes(record)
 	if err != nil {
-		return line{}, fmt.Errorf("not JSON: %w", err)
+		return line{}, explainJSON(record, err)
 	}
 	object, err := v.Object()
 	if err != nil {
@@ -114,6 +115,16 @@ func (p *ndjsonParser) members(record []byte) (line, error) {
 		}
 	})
 	return l, nil
+}
+
+// explainJSON says what is wrong with a line that the fast parser refused. The
+// standard library's parser knows the place and quotes one character, not all the rest.
+func explainJSON(record []byte, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(json.Unmarshal(record, new(json.RawMessage)), &syntax) {
+		return fmt.Errorf("not JSON: column %d: %w", syntax.Offset, syntax)
+	}
+	return fmt.Errorf("not JSON: %s", clip([]byte(err.Error())))
 }
 
 func (p *ndjsonParser) time(v *fastjson.Value) (int64, error) {
@@ -292,20 +303,20 @@ func (p *ndjsonParser) takeTags(v *fastjson.Value) []sydradb.Tag {
 
 // hasLoneSurrogate reports whether valid JSON holds a \u escape of one half of a
 // surrogate pair without the other: it stands for no character.
-func hasLoneSurrogate(json []byte) bool {
+func hasLoneSurrogate(text []byte) bool {
 	half := func(i int) uint64 { // the top six bits of the escape at i, which tell
-		if i+6 > len(json) || json[i] != '\\' || json[i+1] != 'u' {
+		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
 			return 0
 		}
-		unit, err := strconv.ParseUint(string(json[i+2:i+6]), 16, 16)
+		unit, err := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
 		if err != nil {
 			return 0
 		}
 		return unit >> 10
 	}
 	const high, low = 0xd800 >> 10, 0xdc00 >> 10
-	for i := 0; i < len(json); i++ {
-		if json[i] != '\\' {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
 			continue
 		}
 		switch half(i) {

@@ -200,7 +200,7 @@ nonsense
 			refused: []string{"1: not JSON", "2: not JSON", "3: not a JSON object", `4: "ts" is missing`, "5: ts: not a time", `6: ts "soon": not a time`,
 				"7: accepted range", `8: "value" is missing`, "9: range of a 64-bit float", "10: not a number", "11: not a number", "12: not a number",
 				`13: "series" is missing`, `14: "series" is not a string`, `15: tag "k" is not a string`, `16: "tags" is not an object`, "17: exclude",
-				`18: "fields" is empty`, `19: "fields" is not an object`, `20: "fields" needs "series"`, "21: bad name", "22: UTF-8", "23: unexpected tail"}},
+				`18: "fields" is empty`, `19: "fields" is not an object`, `20: "fields" needs "series"`, "21: bad name", "22: UTF-8", "23: after top-level value"}},
 	})
 }
 

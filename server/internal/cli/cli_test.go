@@ -1,0 +1,429 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sydradb/sydradb"
+)
+
+const hall = `{"series":"room.temp","ts":1694300000,"value":21.5,"tags":{"room":"hall"}}` + "\n"
+
+func TestUsageErrors(t *testing.T) {
+	p := newProgram(t)
+	p.want(0, "", hall, "ingest")
+	for _, tt := range []struct {
+		args  []string
+		words []string
+	}{
+		{[]string{"frobnicate"}, []string{"unknown command", "hint"}},
+		{[]string{"query"}, []string{"requires at least 1 arg"}},
+		{[]string{"query", "--nonsense", "a"}, []string{"--nonsense"}},
+		{[]string{"query", "a{"}, []string{`selector "a{"`}},
+		{[]string{"query", "a", "1"}, []string{"SERIES_ID START END"}},
+		{[]string{"query", "temp", "1", "2"}, []string{`"temp" is not a series id`}},
+		{[]string{"query", "-7", "-2", "-1"}, []string{`"-7" is not a series id`}},
+		{[]string{"query", "7", "soon", "2"}, []string{`"soon": not a time`}},
+		{[]string{"query", "7", "2", "1"}, []string{"the start 2 is after the end 1"}},
+		{[]string{"query", "7", "1", "2", "--last", "1h"}, []string{"go with a selector"}},
+		{[]string{"query", "a", "--last", "1h", "--start", "1"}, []string{"[last start]"}},
+		{[]string{"query", "a", "--last", "-1h"}, []string{`--last "-1h"`}},
+		{[]string{"query", "a", "--format", "xml"}, []string{"use one of table, csv"}},
+		{[]string{"query", "a", "--limit", "-1"}, []string{"negative"}},
+		{[]string{"find", "a", "b"}, []string{`"a" is no KEY=VALUE`}},
+		{[]string{"find", "=v"}, []string{"no key"}},
+		{[]string{"ingest", "--precision", "m"}, []string{"use one of s, ms"}},
+		{[]string{"ingest", "--csv-comma", "::"}, []string{"want one character"}},
+		{[]string{"inspect", "pack", "x"}, []string{`unknown kind of file "pack"`}},
+		{[]string{"inspect", "wal"}, []string{"accepts 2 arg"}},
+		{[]string{"stats", "extra"}, []string{"unknown command"}},
+		{[]string{"stats", "--data-dir", "nowhere"}, []string{"there is no database in nowhere", "hint"}},
+	} {
+		p.fails(ExitUsage, "", tt.args, tt.words...)
+	}
+	if _, err := os.Stat(filepath.Join(p.dir, "nowhere")); !os.IsNotExist(err) {
+		t.Error("a command that reads created a database")
+	}
+}
+
+func TestOtherExitCodes(t *testing.T) {
+	p := newProgram(t)
+	data := filepath.Join(p.dir, "data")
+	p.want(0, "", hall, "ingest")
+	p.fails(ExitRefused, "nonsense\n"+hall, []string{"ingest"}, "stdin:1: not JSON", "committed 1 points (1 rejected), line 2")
+	p.fails(ExitIO, "", []string{"ingest", "missing.ndjson"}, "missing.ndjson")
+	p.fails(ExitIO, "", []string{"inspect", "wal", "missing"}, "missing")
+	p.fails(ExitRefused, "a,b\n1,2\n", []string{"ingest", "--format", "csv"}, "no column for the time")
+
+	// Another process has it open.
+	db, err := sydradb.Open(data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"query", "room.temp"}, {"ingest"}, {"check"}, {"stats"}, {"flush"}} {
+		p.fails(ExitLocked, hall, args, "hint: another process has ./data open")
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	// No database, an older one, a newer one.
+	p.fails(ExitUsage, "", []string{"query", "a", "--data-dir", "testdata"}, "no database")
+	p.fails(ExitUsage, "", []string{"query", "a", "--data-dir", "old"}, "import v0")
+	p.fails(ExitUsage, hall, []string{"ingest", "--data-dir", "."}, "not a SydraDB directory")
+	newer := filepath.Join(p.dir, "newer")
+	if err := os.CopyFS(newer, os.DirFS(data)); err != nil {
+		t.Fatal(err)
+	}
+	replaceInFile(t, filepath.Join(newer, "FORMAT"), `"format":1`, `"format":9`)
+	p.fails(ExitUsage, "", []string{"stats", "--data-dir", "newer"}, "newer", "hint: use the version")
+
+	// Damage.
+	p.want(0, "flushed 1 point into 1 segment file\n", "", "flush")
+	files, err := filepath.Glob(filepath.Join(data, "segments", "*", "*.seg"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	flipLastByte(t, files[0])
+	name := filepath.Base(files[0])
+	p.fails(ExitDamaged, "", []string{"query", "room.temp"}, name, "hint: nothing was changed; see all of the damage with: sydradb check")
+	if r := p.run("", "check"); r.code != ExitDamaged || !strings.Contains(r.stdout, "damage: segments/") || !strings.Contains(r.stdout, name) {
+		t.Errorf("check of a damaged database: %+v", r)
+	}
+	p.fails(ExitDamaged, "", []string{"inspect", "manifest", files[0]}, name)
+}
+
+func replaceInFile(t *testing.T, path, old, replacement string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), old) {
+		t.Fatalf("%s lacks %q: %s", path, old, b)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(b), old, replacement, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func flipLastByte(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-1] ^= 1
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// specials has every kind of value and time, some late, some written twice, one at
+// each end of the accepted times.
+const specials = `{"series":"s","ts":1694300000.123456789,"value":0.1,"tags":{"k e":"v,\"=\\ 温"}}
+{"series":"s","ts":-1.5,"value":"NaN","tags":{"k e":"v,\"=\\ 温"}}
+{"series":"s","ts":-4611686018.427387904,"value":"NaN:7ff0000000000002","tags":{"k e":"v,\"=\\ 温"}}
+{"series":"s","ts":4611686018.427387904,"value":"-Inf","tags":{"k e":"v,\"=\\ 温"}}
+{"series":"s","ts":0,"value":1}
+{"series":"s","ts":0,"value":-0.0}
+{"series":"s","ts":3600,"value":"+Inf"}
+{"series":"s","ts":3599.999999999,"value":5e-324}
+{"series":"s","ts":7,"value":"NaN:fff8000000000001"}
+{"series_id":12345678901234567890,"ts":1,"value":1e+21}
+`
+
+const specialsOut = `{"series":"s","ts":0,"value":-0.0}
+{"series":"s","ts":7,"value":"NaN:fff8000000000001"}
+{"series":"s","ts":3599.999999999,"value":5e-324}
+{"series":"s","ts":3600,"value":"+Inf"}
+{"series":"s","ts":-4611686018.427387904,"value":"NaN:7ff0000000000002","tags":{"k e":"v,\"=\\ 温"}}
+{"series":"s","ts":-1.5,"value":"NaN","tags":{"k e":"v,\"=\\ 温"}}
+{"series":"s","ts":1694300000.123456789,"value":0.1,"tags":{"k e":"v,\"=\\ 温"}}
+{"series":"s","ts":4611686018.427387904,"value":"-Inf","tags":{"k e":"v,\"=\\ 温"}}
+{"series_id":12345678901234567890,"ts":1,"value":1e+21}
+`
+
+func TestExportedPointsComeBackBitByBit(t *testing.T) {
+	p := newProgram(t)
+	p.want(0, "", specials, "ingest")
+	p.want(0, specialsOut, "", "export")
+	p.want(0, "flushed 9 points into 7 segment files\n", "", "flush")
+	p.want(0, specialsOut, "", "export", "--format", "ndjson")
+	for _, file := range []string{"all.ndjson", "all.ndjson.gz", "all.ndjson.zst"} {
+		p.want(0, "", "", "export", "--output", file)
+		copied := "copy-" + file
+		p.want(0, "", "", "ingest", file, "--data-dir", copied)
+		p.want(0, specialsOut, "", "export", "--data-dir", copied)
+	}
+	// The output of query as well, and a name that no ingest would make.
+	r := p.run("", "query", `s{"k e"!=""}`, "--format", "ndjson")
+	if r.code != 0 { // a key with a space may not be writable in a selector
+		r = p.run("", "query", "s", "--format", "ndjson")
+	}
+	p.want(0, "", r.stdout, "ingest", "--data-dir", "again")
+	p.want(0, r.stdout, "", "export", "--data-dir", "again")
+	p.want(0, "1,1e+21\n", "", "query", "12345678901234567890", "0", "2")
+	left, err := filepath.Glob(filepath.Join(p.dir, ".*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("export left %v", left)
+	}
+}
+
+func TestOtherFormatsComeBack(t *testing.T) {
+	p := newProgram(t)
+	p.want(0, "", specials, "ingest")
+	finite := `s value=-0.0 0
+s value=5e-324 3599999999999
+s,k\ e=v\,"\=\\ 温 value=0.1 1694300000123456789
+series:ab54a98ceb1f0ad2 value=1e+21 1000000000
+`
+	r := p.want(ExitRefused, finite, "", "export", "--format", "influx")
+	if !strings.Contains(r.stderr, "5 points cannot be written as influx") {
+		t.Errorf("stderr: %s", r.stderr)
+	}
+	p.want(0, "", finite, "ingest", "--format", "influx", "--data-dir", "fromlp")
+	p.want(0, finite, "", "export", "--format", "influx", "--data-dir", "fromlp")
+
+	csv := p.run("", "query", "s", "--format", "csv").stdout
+	if strings.Count(csv, "\n") != 9 {
+		t.Errorf("csv:\n%s", csv)
+	}
+	p.want(0, "", csv, "ingest", "--format", "csv", "--data-dir", "fromcsv")
+	p.want(0, csv, "", "export", "--format", "csv", "--data-dir", "fromcsv")
+
+	var all []struct {
+		Series string
+		Tags   map[string]string
+		Points [][2]any
+	}
+	js := p.run("", "query", "s", "--format", "json").stdout
+	if err := json.Unmarshal([]byte(js), &all); err != nil || len(all) != 2 || len(all[0].Points) != 4 || all[1].Tags["k e"] == "" {
+		t.Errorf("json: %v\n%s", err, js)
+	}
+}
+
+func TestQueryRanges(t *testing.T) {
+	p := newProgram(t)
+	var in strings.Builder
+	for ts := -3; ts <= 3; ts++ {
+		fmt.Fprintf(&in, `{"series_id":7,"ts":%d.5,"value":%d}`+"\n", ts, ts)
+	}
+	now := time.Now().Unix()
+	fmt.Fprintf(&in, `{"series":"fresh","ts":%d,"value":1}`+"\n", now-1800)
+	fmt.Fprintf(&in, `{"series":"fresh","ts":%d,"value":2}`+"\n", now-3*86400)
+	p.want(0, "", in.String(), "ingest")
+
+	p.want(0, "-3.5,-3\n-2.5,-2\n", "", "query", "7", "-3.5", "-2.5")
+	p.want(0, "series,tags,ts,value\nseries:7,,-2.5,-2\nseries:7,,-1.5,-1\n", "", "--data-dir", "./data", "query", "--format", "csv", "--limit", "2", "series:7", "--start", "-3")
+	p.want(0, "", "", "query", "7", "-1h", "now")
+	fresh := p.run("", "query", "fresh", "--last", "1h", "--format", "csv")
+	if fresh.stdout != fmt.Sprintf("series,tags,ts,value\nfresh,,%d,1\n", now-1800) {
+		t.Errorf("the last hour: %+v", fresh)
+	}
+	for _, args := range [][]string{{"--last", "1w"}, {"--start", "-4d", "--end", "now"}, {"--start", "-4d"}, {"--last", "3d", "--end", "now-1m"}} {
+		if r := p.run("", append([]string{"query", "fresh", "--format", "ndjson"}, args...)...); strings.Count(r.stdout, "\n") != 2 {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+}
+
+func TestReadingCommands(t *testing.T) {
+	p := newProgram(t)
+	p.want(0, "", "cpu,host=a,dc=x u=1 1\ncpu,host=b,dc=x u=2 2\nmem,host=a v=3 3\n", "ingest", "--format", "influx", "--precision", "s")
+	a, b, m := `"series":"cpu_u","tags":{"dc":"x","host":"a"}}`, `"series":"cpu_u","tags":{"dc":"x","host":"b"}}`, `"series":"mem_v","tags":{"host":"a"}}`
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{a, b, m}},
+		{[]string{"host=a"}, []string{a, m}},
+		{[]string{"host=a", "dc=x"}, []string{a}},
+		{[]string{"host=b", "dc=x", "--any"}, []string{a, b}},
+		{[]string{"cpu_u"}, []string{a, b}},
+		{[]string{`{host=~"a|b",dc=""}`}, []string{m}},
+		{[]string{"host=a", "--start", "2"}, []string{m}},
+		{[]string{"host=nowhere"}, nil},
+	} {
+		r := p.run("", append([]string{"find"}, tt.args...)...)
+		lines := strings.SplitAfter(r.stdout, "\n")
+		if len(lines)-1 != len(tt.want) || r.code != 0 {
+			t.Errorf("find %v: %+v", tt.args, r)
+			continue
+		}
+		for i, want := range tt.want {
+			if !strings.HasSuffix(lines[i], want+"\n") || !strings.HasPrefix(lines[i], `{"series_id":`) {
+				t.Errorf("find %v: line %d is %s, want %s", tt.args, i+1, lines[i], want)
+			}
+		}
+	}
+	r := p.want(0, "series,tags,ts,value\ncpu_u,\"{\"\"dc\"\":\"\"x\"\",\"\"host\"\":\"\"a\"\"}\",1,1\n", "", "query", "cpu_u", "--format", "csv", "--limit", "1")
+	if !strings.Contains(r.stderr, "stopped at --limit 1") {
+		t.Errorf("no word on the limit: %s", r.stderr)
+	}
+	if r := p.run("", "query", "cpu_u", "--format", "csv", "--limit", "2"); strings.Contains(r.stderr, "stopped") {
+		t.Errorf("a word on a limit that was not reached: %s", r.stderr)
+	}
+	if r := p.run("", "query", "cpu_u", "--format", "chart"); !strings.Contains(r.stdout, `cpu_u{dc="x",host="b"}  min 2`) {
+		t.Errorf("chart: %+v", r)
+	}
+	p.want(0, "0 points of 0 series\n", "", "query", "nothing")
+	p.want(0, "", "", "query", "nothing", "--format", "chart")
+	p.want(0, "KEY   VALUES  SERIES\nhost  2       3\ndc    1       2\n", "", "stats", "--top", "tags")
+	p.want(0, `[{"name":"cpu_u","series":2},{"name":"mem_v","series":1}]`+"\n", "", "stats", "--top", "names", "--format", "json")
+
+	p.want(0, "flushed 3 points into 3 segment files\n", "", "flush")
+	segments, err := filepath.Glob(filepath.Join(p.dir, "data", "segments", "0", "*.seg"))
+	if err != nil || len(segments) != 3 {
+		t.Fatal(segments, err)
+	}
+	for _, args := range [][]string{
+		{"wal", "data/wal/current.wal"}, {"manifest", "data/MANIFEST"}, {"catalog", "data/CATALOG.1"}, {"segment", segments[0]},
+	} {
+		text := p.run("", append([]string{"inspect"}, args...)...)
+		js := p.run("", append([]string{"inspect", "--format", "json"}, args...)...)
+		var records []map[string]any
+		if err := json.Unmarshal([]byte(js.stdout), &records); err != nil || len(records) == 0 {
+			t.Errorf("inspect %v as JSON: %v\n%s%s", args, err, js.stdout, js.stderr)
+		}
+		if text.code != 0 || strings.Count(text.stdout, "\n") != len(records) {
+			t.Errorf("inspect %v: %d records in JSON, as text:\n%s", args, len(records), text.stdout)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "data", "notes.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := p.run("", "check"); r.code != 0 || !strings.Contains(r.stdout, "unknown: notes.txt") {
+		t.Errorf("check with a foreign file: %+v", r)
+	}
+}
+
+func TestDataDirFromEnvironment(t *testing.T) {
+	p := newProgram(t)
+	p.env = append(p.env, "SYDRADB_DATA_DIR=elsewhere")
+	p.want(0, "", hall, "ingest")
+	p.want(0, "series,tags,ts,value\n", "", "query", "x", "--format", "csv", "--data-dir", "elsewhere")
+	if _, err := os.Stat(filepath.Join(p.dir, "data")); !os.IsNotExist(err) {
+		t.Error("./data was made")
+	}
+}
+
+func TestImportV0(t *testing.T) {
+	p := newProgram(t)
+	p.want(0, "imported 3 points of 1 series from 1 segment and 1 log record\n", "", "import", "v0", "old", "--time-unit", "ms")
+	p.want(0, "0.01,1.5\n0.02,2.5\n0.03,3.5\n", "", "query", "1", "0", "1")
+	p.want(0, "series:1{room=\"hall\"}\n  1970-01-01T00:00:00.01Z  1.5\n  1970-01-01T00:00:00.02Z  2.5\n  1970-01-01T00:00:00.03Z  3.5\n\n3 points of 1 series\n", "", "query", "series:1")
+	r := p.run("", "import", "v0", "old")
+	if r.code == 0 {
+		t.Error("imported into a database that exists")
+	}
+}
+
+func TestOnlyTheFirstRefusedLinesAreShown(t *testing.T) {
+	p := newProgram(t)
+	r := p.run(strings.Repeat("nonsense\n", 25)+hall, "ingest")
+	if n := strings.Count(r.stderr, "not JSON"); n != 10 || r.code != ExitRefused {
+		t.Errorf("exit code %d, %d lines shown", r.code, n)
+	}
+	if !strings.HasSuffix(r.stderr, "committed 1 points (25 rejected), line 26\nand in 15 lines more\ningested 1 points (25 rejected)\n") {
+		t.Errorf("stderr: %s", r.stderr)
+	}
+}
+
+func TestSeveralFilesOfSeveralFormats(t *testing.T) {
+	p := newProgram(t)
+	for name, text := range map[string]string{"a.lp": "m v=1i 1\nm v=9007199254740993i 2", "b.csv": "ts,x\n3,4\n"} {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := p.run(hall, "ingest", "a.lp", "-", "b.csv", "--precision", "s", "--fsync", "always")
+	if r.code != 0 || !strings.HasSuffix(r.stderr, "committed 4 points (0 rejected), line 5\n1 integer beyond 2^53 rounded to the nearest float\ningested 4 points (0 rejected)\n") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// running is an ingest that reads from a pipe.
+type running struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	stdin *os.File
+	lines *bufio.Scanner
+}
+
+func (p *program) startIngest(args ...string) *running {
+	p.t.Helper()
+	c := p.command(append([]string{"ingest"}, args...)...)
+	in, stdin, err := os.Pipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	c.Stdin = in
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := in.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+	return &running{p.t, c, stdin, bufio.NewScanner(stderr)}
+}
+
+func (r *running) send(text string) {
+	r.t.Helper()
+	if _, err := r.stdin.WriteString(text); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// expect reads the next line of standard error.
+func (r *running) expect(want string) {
+	r.t.Helper()
+	if !r.lines.Scan() || r.lines.Text() != want {
+		r.t.Fatalf("stderr says %q, want %q", r.lines.Text(), want)
+	}
+}
+
+// A pause of the pipe commits what came before it, and a signal ends in order.
+func TestPauseCommitsAndSignalEnds(t *testing.T) {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, nil} {
+		p := newProgram(t)
+		r := p.startIngest()
+		r.send(hall + `{"series":"room.temp","ts":1,"va`)
+		r.expect("committed 1 points (0 rejected), line 1")
+		r.send(`lue":2}` + "\n")
+		r.expect("committed 2 points (0 rejected), line 2")
+		if sig == nil { // the end of the input, without a line end
+			r.send(strings.TrimSuffix(hall, "\n"))
+			if err := r.stdin.Close(); err != nil {
+				t.Fatal(err)
+			}
+			r.expect("committed 3 points (0 rejected), line 3")
+			r.expect("ingested 3 points (0 rejected)")
+		} else {
+			if err := r.cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			r.expect("ingested 2 points (0 rejected)")
+			r.expect("sydradb: interrupted after line 2")
+		}
+		err := r.cmd.Wait()
+		if code := r.cmd.ProcessState.ExitCode(); sig == nil && code != 0 || sig != nil && code != ExitRefused {
+			t.Errorf("%v: exit code %d, %v", sig, code, err)
+		}
+		if report, err := sydradb.Check(t.Context(), filepath.Join(p.dir, "data")); err != nil || len(report.Findings) > 0 {
+			t.Errorf("%v: check: %+v, %v", sig, report, err)
+		}
+	}
+}
