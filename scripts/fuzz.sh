@@ -33,15 +33,18 @@ for i in "${!dirs[@]}"; do
 		jobs+=("${dirs[i]} $bin/$i.test $target")
 	done
 done
+# Shrinking what is found is bounded by tries: the default of a minute for each new
+# input would eat a run of a few seconds whole.
 each=${FUZZTIME:-$((BUDGET / ${#jobs[@]} > 2 ? BUDGET / ${#jobs[@]} : 2))s}
 echo "${#jobs[@]} targets in ${#dirs[@]} packages, $each each; compiled in $SECONDS s"
 
 status=0
 for job in "${jobs[@]}"; do
 	read -r dir binary target <<<"$job"
-	echo "${dir#"$PWD"/} $target"
+	package=.${dir#"$PWD"}
+	echo "$package $target"
 	if ! out=$(cd "$dir" && "$binary" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$each" \
-		-test.fuzzminimizetime=5s -test.fuzzcachedir="$corpus/${dir#"$PWD"/}" -test.timeout=0 2>&1); then
+		-test.fuzzminimizetime=100x -test.fuzzcachedir="$corpus/$package" -test.timeout=0 2>&1); then
 		echo "$out"
 		status=1
 	else
