@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	iofs "io/fs"
+	"path"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/manifest"
+)
+
+// clean removes what interrupted work has left, by the rules of the MANIFEST, and sets
+// aside segment files that nothing explains (E6). Names that SydraDB does not give are
+// not touched.
+func (r *recovery) clean() error {
+	root, err := r.fs.List("")
+	if err != nil {
+		return err
+	}
+	for _, e := range root {
+		generation, isCatalog := base.ParseCatalogFile(e.Name)
+		if isTemp(e, e.Name) || isCatalog && generation != r.catalog.Generation() {
+			if err := r.fs.Remove(e.Name); err != nil {
+				return err
+			}
+		}
+	}
+	hours, err := r.fs.List(base.SegmentsDir)
+	if err != nil {
+		return err
+	}
+	var unlinked []string
+	for _, hour := range hours {
+		if hour.Dir {
+			removed, err := r.cleanHour(path.Join(base.SegmentsDir, hour.Name))
+			if err != nil {
+				return err
+			}
+			unlinked = append(unlinked, removed...)
+		}
+	}
+	r.manifest.Unlinked(unlinked)
+	return r.warnMissing()
+}
+
+// isTemp reports whether e, at path, is a file that was still being written.
+func isTemp(e fsys.Entry, path string) bool { return e.Regular && base.IsTemp(path) }
+
+// cleanHour cleans one directory of segment files and returns the paths it removed,
+// durably, because the MANIFEST owed it.
+func (r *recovery) cleanHour(dir string) (removed []string, err error) {
+	files, err := r.fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	changed := false
+	for _, f := range files {
+		file := path.Join(dir, f.Name)
+		fate := r.manifest.State().Fate(file)
+		if isTemp(f, file) {
+			fate = manifest.FateRemove
+		}
+		switch {
+		case !f.Regular:
+			continue
+		case fate == manifest.FateRemove:
+			if err := r.fs.Remove(file); err != nil {
+				return nil, err
+			}
+			if r.manifest.State().Owes(file) {
+				removed = append(removed, file)
+			}
+		case fate == manifest.FateQuarantine:
+			if err := r.quarantine(file); err != nil {
+				return nil, err
+			}
+		default:
+			continue
+		}
+		changed = true
+	}
+	if !changed {
+		return nil, nil
+	}
+	return removed, r.fs.SyncDir(dir)
+}
+
+// quarantine sets a file aside, under a name that is still free.
+func (r *recovery) quarantine(file string) error {
+	if err := r.fs.MkdirAll(base.QuarantineDir); err != nil {
+		return err
+	}
+	name := path.Join(base.QuarantineDir, path.Base(file))
+	for n := 1; ; n++ {
+		found, err := fsys.Exists(r.fs, name)
+		if err != nil {
+			return err
+		}
+		if !found {
+			break
+		}
+		name = fmt.Sprintf("%s.%d", path.Join(base.QuarantineDir, path.Base(file)), n)
+	}
+	r.opts.Logger.Warn("set aside a segment file that nothing refers to", "file", file, "now", name)
+	return errors.Join(r.fs.Rename(file, name), r.fs.SyncDir(base.QuarantineDir), r.fs.SyncDir(""))
+}
+
+// warnMissing logs live files that are not there: what they held is lost, and queries
+// that need them say so; everything else works.
+func (r *recovery) warnMissing() error {
+	live := r.manifest.State().Live
+	for i := range live {
+		_, err := r.fs.Stat(live[i].Path)
+		if errors.Is(err, iofs.ErrNotExist) {
+			r.opts.Logger.Error("a segment file is missing; queries that need it fail", "file", live[i].Path)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}

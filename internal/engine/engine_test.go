@@ -1,0 +1,558 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/catalog"
+	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/golden"
+	"github.com/sydradb/sydradb/internal/tags"
+)
+
+// openTest opens a database on fs and closes it when the test ends.
+func openTest(t *testing.T, fs fsys.FS, opts Options) *Engine {
+	t.Helper()
+	e, err := Open(fs, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// rowsOf returns one row for each of n series, with the same time and value.
+func rowsOf(t testing.TB, e *Engine, n int, ts int64, value float64) []base.Row {
+	t.Helper()
+	rows := make([]base.Row, n)
+	for i := range rows {
+		s, err := e.Resolve("r", []base.Tag{{Key: "n", Value: fmt.Sprint(i)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows[i] = base.Row{TS: ts, Value: value, Ordinal: s.Ordinal}
+	}
+	return rows
+}
+
+// TestBatchesAreSeenWhole writes batches that give 1,000 series the same value, while
+// readers look: they never see two values. Flushes go on all the time.
+func TestBatchesAreSeenWhole(t *testing.T) {
+	const series = 1000
+	e := openTest(t, fsys.NewMem(), Options{MemtableBytes: 64 << 10, Sync: SyncNone})
+	rounds := 60
+	var done atomic.Bool
+	var readers sync.WaitGroup
+	var reads atomic.Int64
+	rows := rowsOf(t, e, series, 1, 0)
+	for range 2 {
+		readers.Go(func() {
+			for !done.Load() {
+				it, err := e.Query(context.Background(), everything)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				seen := map[float64]int{}
+				for it.Next() {
+					seen[it.Block().Values[0]]++
+				}
+				if err := it.Err(); err != nil {
+					t.Error(err)
+				}
+				it.Close()
+				if len(seen) > 1 {
+					t.Errorf("a query saw parts of batches: %v", seen)
+				}
+				for _, n := range seen {
+					if n != series {
+						t.Errorf("a query saw %d of %d series", n, series)
+					}
+				}
+				reads.Add(1)
+			}
+		})
+	}
+	for round := 0; round < rounds || reads.Load() < 10; round++ {
+		for i := range rows {
+			rows[i].Value = float64(round)
+		}
+		kept, err := e.Write(t.Context(), rows)
+		if err != nil || kept {
+			t.Fatal(kept, err)
+		}
+	}
+	done.Store(true)
+	readers.Wait()
+	if err := e.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestConcurrentWriters has many writers of their own series; nothing gets lost.
+func TestConcurrentWriters(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{MemtableBytes: 32 << 10, RotateBytes: 16 << 10})
+	const writers, batches = 8, 50
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			s, err := e.Resolve("w", []base.Tag{{Key: "n", Value: fmt.Sprint(w)}})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i := range batches {
+				rows := []base.Row{{TS: int64(i), Value: float64(w), Ordinal: s.Ordinal}}
+				if _, err := e.Write(context.Background(), rows); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e = openTest(t, fs, Options{})
+	it, err := e.Query(t.Context(), everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer it.Close()
+	points := 0
+	for it.Next() {
+		points += len(it.Block().Times)
+	}
+	if err := it.Err(); err != nil || points != writers*batches {
+		t.Errorf("%d points, %v", points, err)
+	}
+}
+
+// gate makes operations of one kind on one kind of file wait until it is opened.
+type gate struct {
+	kind   fsys.OpKind
+	prefix string
+	closed chan struct{}
+}
+
+func (g *gate) hook(op fsys.Op) fsys.Fault {
+	if op.Kind == g.kind && strings.HasPrefix(op.Path, g.prefix) {
+		<-g.closed
+	}
+	return fsys.Fault{}
+}
+
+// TestMemoryIsBounded lets the disk take no segment files while writers go on. Memory
+// stays within two memtables, and writers are told after ten seconds.
+func TestMemoryIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		const limit = 256 << 10
+		e, err := Open(fs, Options{MemtableBytes: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := &gate{kind: fsys.OpSync, prefix: base.SegmentsDir, closed: make(chan struct{})}
+		fs.SetHook(g.hook)
+		rows := rowsOf(t, e, 100, 0, 1)
+		began := time.Now()
+		written := 0
+		for err == nil {
+			for i := range rows {
+				rows[i].TS++
+			}
+			if _, err = e.Write(t.Context(), rows); err == nil {
+				written += len(rows)
+			}
+		}
+		if !errors.Is(err, ErrOverloaded) {
+			t.Fatalf("error %v, want ErrOverloaded", err)
+		}
+		if waited := time.Since(began); waited != overloadWait {
+			t.Errorf("writer waited %v", waited)
+		}
+		s := e.Stats()
+		const chunks = 100 << 10 // that one batch can add: one of at most 1 KiB a series
+		if s.MemtableBytes > 2*(limit+chunks) || s.MemtablePoints != int64(written) {
+			t.Errorf("%d bytes and %d points in memory, %d written", s.MemtableBytes, s.MemtablePoints, written)
+		}
+		close(g.closed)
+		if _, err := e.Write(t.Context(), rows); err != nil {
+			t.Errorf("after the disk came back: %v", err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestContextEndsTheWait verifies what a writer whose context ends is told, when its
+// batch has and has not been taken.
+func TestContextEndsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e, err := Open(fs, Options{Sync: SyncAlways})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := &gate{kind: fsys.OpSync, prefix: base.CurrentWAL, closed: make(chan struct{})}
+		rows := rowsOf(t, e, 2, 1, 1)
+		fs.SetHook(g.hook)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var first, second error
+		var firstKept, secondKept bool
+		var wg sync.WaitGroup
+		wg.Go(func() { firstKept, first = e.Write(ctx, rows[:1]) }) // hangs in its sync
+		synctest.Wait()
+		wg.Go(func() { secondKept, second = e.Write(ctx, rows[1:]) }) // waits behind it
+		wg.Wait()
+		if !errors.Is(first, context.DeadlineExceeded) || !errors.Is(first, errUnknownOutcome) || !firstKept {
+			t.Errorf("batch that was taken: kept %v, %v", firstKept, first)
+		}
+		if !errors.Is(second, context.DeadlineExceeded) || errors.Is(second, errUnknownOutcome) || secondKept {
+			t.Errorf("batch that was not taken: kept %v, %v", secondKept, second)
+		}
+		close(g.closed)
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestFailedSyncEndsWrites verifies that nothing is acknowledged after a failed sync,
+// that reads go on, and that what was acknowledged before is saved past the log.
+func TestFailedSyncEndsWrites(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{Sync: SyncInterval, SyncInterval: time.Hour})
+	if _, err := e.Write(t.Context(), rowsOf(t, e, 3, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	fs.SetHook(func(op fsys.Op) fsys.Fault {
+		if op.Kind == fsys.OpSync && op.Path == base.CurrentWAL {
+			return fsys.Fault{Err: errInjected}
+		}
+		return fsys.Fault{}
+	})
+	if err := e.Flush(t.Context()); !errors.Is(err, ErrStorageFailed) { // rotation syncs
+		t.Errorf("flush: %v", err)
+	}
+	if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 2, 2)); !errors.Is(err, ErrStorageFailed) {
+		t.Errorf("write: %v", err)
+	}
+	if got, err := readRaw(e); err != nil || got != 3 {
+		t.Errorf("%d points, %v", got, err)
+	}
+	if s := e.Stats(); s.State != "failed" {
+		t.Errorf("state %s", s.State)
+	}
+	if err := e.Close(); !errors.Is(err, ErrStorageFailed) {
+		t.Errorf("close: %v", err)
+	}
+	fs.SetHook(nil)
+	again := openTest(t, fs, Options{})
+	if got, err := readRaw(again); err != nil || got != 3 {
+		t.Errorf("after reopening: %d points, %v", got, err)
+	}
+	if s := again.Stats(); s.SegmentPoints != 3 {
+		t.Errorf("%d points were saved to files", s.SegmentPoints)
+	}
+}
+
+// readRaw counts the points of a database.
+func readRaw(e *Engine) (points int, err error) {
+	it, err := e.Query(context.Background(), everything)
+	if err != nil {
+		return 0, err
+	}
+	defer it.Close()
+	for it.Next() {
+		points += len(it.Block().Times)
+	}
+	return points, it.Err()
+}
+
+// TestDiskFull verifies that a full disk refuses writes, keeps what is there, and that
+// writing goes on by itself when there is room.
+func TestDiskFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e, err := Open(fs, Options{MemtableBytes: 32 << 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fs.SetCapacity(200 << 10)
+		rows := rowsOf(t, e, 100, 0, 0.1)
+		written := 0
+		for err == nil {
+			for i := range rows {
+				rows[i].TS += 1e9
+			}
+			if _, err = e.Write(t.Context(), rows); err == nil {
+				written += len(rows)
+			}
+			time.Sleep(time.Second)
+		}
+		if !errors.Is(err, ErrDiskFull) || !errors.Is(err, fsys.ErrNoSpace) {
+			t.Fatalf("error %v, want ErrDiskFull", err)
+		}
+		if got, err := readRaw(e); err != nil || got != written {
+			t.Errorf("%d points of %d, %v", got, written, err)
+		}
+		fs.SetCapacity(100 << 20)
+		time.Sleep(2 * flushRetryWait)
+		if _, err := e.Write(t.Context(), rows); err != nil {
+			t.Errorf("with room again: %v", err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if e, err = Open(fs, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := readRaw(e); err != nil || got != written+len(rows) {
+			t.Errorf("after reopening: %d points of %d, %v", got, written+len(rows), err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestTimers verifies that the log is synced after the interval and marked when idle,
+// and that points do not wait in memory for ever.
+func TestTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, err := Open(fsys.NewMem(), Options{FlushInterval: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if s := e.Stats(); s.DurableLSN >= s.LastLSN {
+			t.Errorf("durable %d of %d before any sync", s.DurableLSN, s.LastLSN)
+		}
+		time.Sleep(defaultSyncInterval + time.Millisecond)
+		synctest.Wait()
+		written := e.Stats()
+		if written.DurableLSN != written.LastLSN {
+			t.Errorf("durable %d of %d after the interval", written.DurableLSN, written.LastLSN)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if s := e.Stats(); s.LastLSN != written.LastLSN+1 {
+			t.Errorf("last record %d after idling, %d before", s.LastLSN, written.LastLSN)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if s := e.Stats(); s.MemtablePoints != 0 || s.SegmentPoints != 1 {
+			t.Errorf("%d points in memory, %d in files after the flush interval", s.MemtablePoints, s.SegmentPoints)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestRefusedBatches verifies the errors of batches that cannot be stored.
+func TestRefusedBatches(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{})
+	rows := rowsOf(t, e, 3, 1, 1)
+	rows[1].TS = base.MaxTime + 1
+	var pointErr *PointError
+	if _, err := e.Write(t.Context(), rows); !errors.As(err, &pointErr) || pointErr.Index != 1 {
+		t.Errorf("time out of range: %v", err)
+	}
+	rows[1] = base.Row{Ordinal: 77}
+	if _, err := e.Write(t.Context(), rows); !errors.As(err, &pointErr) || pointErr.Index != 1 {
+		t.Errorf("foreign series: %v", err)
+	}
+	large := make([]base.Row, 4<<20)
+	for i := range large {
+		large[i] = base.Row{TS: int64(i), Value: 0.1}
+	}
+	if _, err := e.Write(t.Context(), large); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("large batch: %v", err)
+	}
+	if n, err := readRaw(e); n != 0 || err != nil {
+		t.Errorf("%d points of refused batches, %v", n, err)
+	}
+	if found, err := e.Find(t.Context(), Selector{}, base.MinTime, base.MaxTime); len(found) != 0 || err != nil {
+		t.Errorf("series that were never written are found: %v, %v", found, err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Write(t.Context(), rows[:1]); !errors.Is(err, ErrClosed) {
+		t.Errorf("write after close: %v", err)
+	}
+	if _, err := e.Query(t.Context(), everything); !errors.Is(err, ErrClosed) {
+		t.Errorf("query after close: %v", err)
+	}
+	if err := e.Flush(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("flush after close: %v", err)
+	}
+}
+
+// TestQueryLimits verifies that queries end where they are told to.
+func TestQueryLimits(t *testing.T) {
+	for _, parallel := range []int{1, 4} {
+		e := openTest(t, fsys.NewMem(), Options{})
+		for ts := range int64(10) {
+			if _, err := e.Write(t.Context(), rowsOf(t, e, 5, ts, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		q := everything
+		q.Parallel = parallel
+		q.MaxSeries = 4
+		if _, err := e.Query(t.Context(), q); !errors.Is(err, ErrLimit) {
+			t.Errorf("series limit: %v", err)
+		}
+		q.MaxSeries, q.MaxPoints = 5, 49
+		if _, err := readAllRaw(t.Context(), e, q); !errors.Is(err, ErrLimit) {
+			t.Errorf("point limit: %v", err)
+		}
+		q.MaxPoints = 50
+		if n, err := readAllRaw(t.Context(), e, q); err != nil || n != 50 {
+			t.Errorf("at the limit: %d points, %v", n, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := readAllRaw(ctx, e, q); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled: %v", err)
+		}
+	}
+}
+
+func readAllRaw(ctx context.Context, e *Engine, q Query) (points int, err error) {
+	it, err := e.Query(ctx, q)
+	if err != nil {
+		return 0, err
+	}
+	defer it.Close()
+	for it.Next() {
+		points += len(it.Block().Times)
+	}
+	return points, it.Err()
+}
+
+// TestNamelessSeries verifies that a series known by its id only is found under the
+// name that it is shown with, and takes the name that hashes to its id.
+func TestNamelessSeries(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{})
+	key := catalog.AppendKey(nil, "room.temp", nil)
+	id := catalog.KeyID(key)
+	nameless, err := e.ResolveID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := fmt.Sprintf("series:%x", uint64(id))
+	if nameless.Name != shown {
+		t.Errorf("shown as %q", nameless.Name)
+	}
+	find := func(e *Engine, name string, want ...string) {
+		t.Helper()
+		m, err := tags.NewMatcher(tags.Equal, base.NameKey, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := e.Find(t.Context(), Selector{Matchers: []tags.Matcher{m}}, 0, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, s := range found {
+			names = append(names, s.Name)
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%s finds %v, want %v", name, names, want)
+		}
+	}
+	find(e, shown)
+	if _, err := e.Write(t.Context(), []base.Row{{TS: 1, Value: 1, Ordinal: nameless.Ordinal}}); err != nil {
+		t.Fatal(err)
+	}
+	find(e, shown, shown)
+	if err := e.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	named, err := e.Resolve("room.temp", nil)
+	if err != nil || named.Ordinal != nameless.Ordinal || named.ID != id {
+		t.Fatalf("the name got %+v, %v", named, err)
+	}
+	if _, err := e.Write(t.Context(), []base.Row{{TS: 2, Value: 1, Ordinal: named.Ordinal}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // from the log, then from the catalog
+		find(e, "room.temp", "room.temp")
+		find(e, shown)
+		if err := e.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		e = openTest(t, fs, Options{})
+	}
+}
+
+// TestTrace compares the order of operations on the disk with golden files: a sync
+// that is lost shows as a missing line.
+func TestTrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines bytes.Buffer
+		fs := fsys.Trace(fsys.NewMem(), func(op fsys.Op) {
+			if op.Kind.Mutates() {
+				fmt.Fprintln(&lines, op)
+			}
+		})
+		stage := func(name string, run func() error) {
+			lines.Reset()
+			if err := run(); err != nil {
+				t.Fatal(name, err)
+			}
+			golden.Check(t, "testdata/trace/"+name+".golden", lines.Bytes())
+		}
+		var e *Engine
+		stage("create", func() (err error) {
+			e, err = Open(fs, Options{Sync: SyncAlways})
+			return err
+		})
+		stage("write", func() error {
+			_, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1))
+			return err
+		})
+		stage("flush", func() error {
+			err := e.Flush(t.Context())
+			synctest.Wait()
+			return err
+		})
+		stage("close", func() error {
+			if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 2, 2)); err != nil {
+				return err
+			}
+			return e.Close()
+		})
+		stage("open", func() (err error) {
+			e, err = Open(fs, Options{Sync: SyncAlways})
+			return err
+		})
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

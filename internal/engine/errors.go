@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sydradb/sydradb/internal/base"
+)
+
+// Errors that callers tell apart. The root package documents and re-exports them.
+var (
+	ErrNotDatabase   = errors.New("not a SydraDB directory")
+	ErrFormat        = errors.New("written by a newer version of SydraDB")
+	ErrClosed        = errors.New("database is closed")
+	ErrTooLarge      = errors.New("batch is too large")
+	ErrOverloaded    = errors.New("overloaded: the disk does not keep up with the writers")
+	ErrDiskFull      = errors.New("disk is full")
+	ErrStorageFailed = errors.New("storage failed: no more writes until the database is opened again")
+	ErrLimit         = errors.New("query limit exceeded")
+)
+
+// PointError reports the first point of a batch that cannot be stored.
+type PointError struct {
+	Index int   // position in the batch
+	TS    int64 // its time, Unix nanoseconds
+	Err   error // why
+}
+
+// Error names position, time and reason.
+func (e *PointError) Error() string {
+	return fmt.Sprintf("point %d of the batch, at %d ns: %v", e.Index, e.TS, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *PointError) Unwrap() error { return e.Err }
+
+var errTimeRange = fmt.Errorf("time is outside the accepted range %d to %d ns", base.MinTime, base.MaxTime)
+
+// errUnknownOutcome is joined to the context's error when a batch was already in the
+// hands of the writer loop.
+var errUnknownOutcome = errors.New("the batch may or may not be stored; writing it again is harmless")

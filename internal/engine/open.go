@@ -1,0 +1,245 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	iofs "io/fs"
+	"time"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/catalog"
+	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/memtable"
+	"github.com/sydradb/sydradb/internal/wal"
+)
+
+// Open opens the database at the root of fs, and creates it in an empty directory.
+func Open(fs fsys.FS, opts Options) (*Engine, error) {
+	opts.setDefaults()
+	isNew, err := isNewDirectory(fs)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := fs.Lock(base.LockFile)
+	if err != nil {
+		return nil, err
+	}
+	e, err := openLocked(fs, opts, isNew)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	e.lock = lock
+	return e, nil
+}
+
+// isNewDirectory reports whether there is no database yet and one may be made.
+func isNewDirectory(fs fsys.FS) (bool, error) {
+	switch found, err := fsys.Exists(fs, base.FormatFile); {
+	case err != nil:
+		return false, err
+	case found:
+		return false, nil
+	}
+	return true, checkEmpty(fs)
+}
+
+func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
+	if isNew {
+		// Another process may have been quicker, before we had the lock.
+		isNew, err := isNewDirectory(fs)
+		if err != nil {
+			return nil, err
+		}
+		if isNew {
+			if err := create(fs, time.Now()); err != nil {
+				return nil, fmt.Errorf("create database: %w", err)
+			}
+		}
+	}
+	r := &recovery{fs: fs, opts: opts, reg: newRegistry(opts.HashSeries)}
+	if err := r.run(); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r.engine(), nil
+}
+
+// recovery brings a directory to the state that its last owner left. Each step may be
+// interrupted and done again by the next recovery.
+type recovery struct {
+	fs   fsys.FS
+	opts Options
+	reg  *registry
+
+	uuid     [16]byte
+	manifest *manifest.Log
+	catalog  *catalog.File
+	log      *wal.Log
+	state    *state
+	decoder  wal.BatchDecoder
+}
+
+// run takes the steps in their order. What has been opened is closed by close.
+func (r *recovery) run() error {
+	var err error
+	if r.uuid, err = readFormat(r.fs); err != nil {
+		return err
+	}
+	if err = r.openManifest(); err != nil {
+		return err
+	}
+	if err = r.openCatalog(); err != nil {
+		return err
+	}
+	if err = r.replay(); err != nil {
+		return err
+	}
+	// Only what is known to be sound is tidied up.
+	return r.clean()
+}
+
+// openManifest reads MANIFEST, and judges a last line that is not whole: it is torn
+// if nobody can have relied on it, that is, if the log it made superfluous and every
+// file named before it are still there.
+func (r *recovery) openManifest() error {
+	state, tail, err := manifest.Read(r.fs, base.ManifestFile)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return &base.CorruptionError{File: base.ManifestFile, Offset: base.WholeFile, Err: errors.New("missing")}
+	}
+	if err != nil {
+		return err
+	}
+	if tail != nil {
+		torn, err := r.isTorn(&state)
+		if err != nil {
+			return err
+		}
+		if !torn {
+			return tail.Corruption()
+		}
+	}
+	if r.manifest, err = manifest.Open(r.fs, state); err != nil {
+		return err
+	}
+	if tail != nil {
+		r.opts.Logger.Warn("cut off the torn last line of MANIFEST", "offset", tail.Offset, "bytes", tail.Bytes, "cause", tail.Err)
+		return r.manifest.CutTail()
+	}
+	return nil
+}
+
+// isTorn reports whether the log holds all records that state does not have in files,
+// and every file of it exists.
+func (r *recovery) isTorn(s *manifest.State) (bool, error) {
+	present, err := wal.Present(r.fs, r.uuid, s.FlushedLSN+1)
+	if err != nil || !present {
+		return false, err
+	}
+	for i := range s.Live {
+		if found, err := fsys.Exists(r.fs, s.Live[i].Path); err != nil || !found {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// openCatalog loads the series that MANIFEST vouches for.
+func (r *recovery) openCatalog() error {
+	at := r.manifest.State().Catalog
+	file, err := catalog.OpenFile(r.fs, at.Generation, at.Bytes, r.reg.catalog)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return &base.CorruptionError{File: base.CatalogFile(at.Generation), Offset: base.WholeFile, Err: errors.New("missing")}
+	}
+	if err != nil {
+		return err
+	}
+	r.catalog = file
+	r.reg.indexAll()
+	return nil
+}
+
+// replay puts the records that are in no segment file yet into a new memtable.
+func (r *recovery) replay() error {
+	s := r.manifest.State()
+	r.state = newState(memtable.NewSlabs(2*r.opts.MemtableBytes), r.reg, newFileSet(s.Live))
+	log, report, err := wal.Open(r.fs, wal.OpenOptions{
+		UUID:    r.uuid,
+		Flushed: s.FlushedLSN,
+		Demand:  s.LastLSN,
+		NowMS:   func() int64 { return time.Now().UnixMilli() },
+	}, r.apply)
+	if err != nil {
+		return err
+	}
+	r.log = log
+	if t := report.Torn; t != nil {
+		r.opts.Logger.Warn("cut off the torn end of the log; it held nothing that was acknowledged as durable",
+			"file", t.File, "offset", t.Offset, "bytes", t.Bytes, "kept", t.Kept, "cause", t.Cause)
+	}
+	return nil
+}
+
+// apply replays one record.
+func (r *recovery) apply(rec wal.Record) error {
+	switch rec.Type {
+	case wal.TypeHeader, wal.TypeMark:
+		return nil
+	case wal.TypeBatch:
+	default:
+		return fmt.Errorf("%w: %s has a record of type %d at offset %d", ErrFormat, rec.File, rec.Type, rec.Offset)
+	}
+	register := func(reg base.Registration) error {
+		return r.reg.replayed([]base.Registration{reg})
+	}
+	if err := r.decoder.Decode(rec.Body, register, r.applyRows); err != nil {
+		return rec.Corrupt(err)
+	}
+	return nil
+}
+
+func (r *recovery) applyRows(rows []base.Row) error {
+	for i := range rows {
+		if rows[i].TS < base.MinTime || rows[i].TS > base.MaxTime {
+			return errTimeRange
+		}
+	}
+	if o, found := r.reg.catalog.FirstUnknown(rows); found {
+		return fmt.Errorf("a point of series %d, which nothing has introduced", o)
+	}
+	r.state.mu.active.Apply(rows)
+	return nil
+}
+
+// engine returns the engine over what was recovered, and starts it.
+func (r *recovery) engine() *Engine {
+	files := &flusher{fs: r.fs, logger: r.opts.Logger, state: r.state, manifest: r.manifest, catalog: r.catalog}
+	s := r.manifest.State()
+	files.flushed.Store(uint64(s.FlushedLSN))
+	files.sizes.manifest.Store(s.Bytes)
+	files.sizes.catalog.Store(s.Catalog.Bytes)
+	e := &Engine{
+		fs:     r.fs,
+		cache:  newCache(r.opts.CacheBytes),
+		reg:    r.reg,
+		state:  r.state,
+		files:  files,
+		writer: newWriter(r.opts, r.log, r.state, files),
+	}
+	go e.writer.run()
+	return e
+}
+
+// close closes what run has opened.
+func (r *recovery) close() error {
+	var errs []error
+	if r.manifest != nil {
+		errs = append(errs, r.manifest.Close())
+	}
+	if r.catalog != nil {
+		errs = append(errs, r.catalog.Close())
+	}
+	if r.log != nil {
+		errs = append(errs, r.log.Close())
+	}
+	return errors.Join(errs...)
+}

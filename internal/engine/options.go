@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"log/slog"
+	"time"
+)
+
+// SyncPolicy says when the log is synced.
+type SyncPolicy uint8
+
+// The policies, see the root package.
+const (
+	SyncInterval SyncPolicy = iota
+	SyncAlways
+	SyncNone
+)
+
+// String returns the policy as it is written in flags and settings.
+func (p SyncPolicy) String() string {
+	switch p {
+	case SyncAlways:
+		return "always"
+	case SyncNone:
+		return "none"
+	default:
+		return "interval"
+	}
+}
+
+// MinMemtableBytes is the least size of a memtable: what a handful of series needs.
+const MinMemtableBytes = 4 << 10
+
+const (
+	defaultSyncInterval  = time.Second
+	defaultFlushInterval = 10 * time.Minute
+	minFlushInterval     = 10 * time.Second
+	defaultMemtableBytes = 128 << 20
+	defaultCacheBytes    = 64 << 20
+
+	// bytesPerActiveSeries scales the memtable with the number of series in it: with
+	// half a million of them the default size would flush every few points a series,
+	// and segments of a few points cost more than they hold.
+	bytesPerActiveSeries = 384
+
+	walFlushBytes   = 512 << 20 // log size at which a flush makes room
+	walRotateBytes  = 64 << 20
+	closeFlushBytes = 1 << 20 // a log smaller than this is cheaper to replay than to flush
+
+	maxRecordBytes = 32 << 20
+	maxQueueBytes  = 64 << 20
+	maxGroupBytes  = 8 << 20
+
+	overloadWait   = 10 * time.Second
+	idleBeforeMark = time.Second
+	flushRetryWait = time.Second
+)
+
+// Options are the settings of an engine; zero values mean defaults, as the root
+// package describes them.
+type Options struct {
+	Sync          SyncPolicy
+	SyncInterval  time.Duration
+	MemtableBytes int64
+	FlushInterval time.Duration
+	CacheBytes    int64
+	Logger        *slog.Logger
+
+	// RotateBytes is the size at which the log goes on in a new file. Tests make it small.
+	RotateBytes int64
+	// HashSeries replaces the hash of canonical keys. Tests make collisions with it.
+	HashSeries func(key []byte) uint64
+}
+
+func (o *Options) setDefaults() {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.SyncInterval == 0 {
+		o.SyncInterval = defaultSyncInterval
+	}
+	if o.FlushInterval == 0 {
+		o.FlushInterval = defaultFlushInterval
+	}
+	if o.FlushInterval < minFlushInterval {
+		o.Logger.Warn("flush interval raised", "asked", o.FlushInterval, "used", minFlushInterval)
+		o.FlushInterval = minFlushInterval
+	}
+	if o.MemtableBytes == 0 {
+		o.MemtableBytes = defaultMemtableBytes
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = defaultCacheBytes
+	}
+	if o.RotateBytes == 0 {
+		o.RotateBytes = walRotateBytes
+	}
+}

@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// parallelSource reads several series at the same time and yields them in order. Each
+// result is that of a whole series; at most two per worker exist.
+type parallelSource struct {
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+	ordered chan chan seriesResult // one per series, in order
+	current []Block                // rest of the series being yielded
+}
+
+type seriesResult struct {
+	blocks []Block
+	err    error
+}
+
+type seriesTask struct {
+	index  int
+	result chan seriesResult
+}
+
+func newParallelSource(ctx context.Context, e *Engine, snap *snapshot, q Query) *parallelSource {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &parallelSource{cancel: cancel, ordered: make(chan chan seriesResult, q.Parallel)}
+	tasks := make(chan seriesTask)
+	p.workers.Go(func() {
+		defer close(tasks)
+		defer close(p.ordered)
+		for i := range snap.series {
+			task := seriesTask{i, make(chan seriesResult, 1)}
+			select {
+			case p.ordered <- task.result:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case tasks <- task:
+			case <-ctx.Done():
+				task.result <- seriesResult{err: ctx.Err()}
+				return
+			}
+		}
+	})
+	for range min(q.Parallel, len(snap.series)) {
+		reader := e.newReader(snap)
+		p.workers.Go(func() {
+			for task := range tasks {
+				blocks, err := reader.readAll(ctx, &snap.series[task.index], q.Start, q.End)
+				task.result <- seriesResult{blocks, err}
+			}
+		})
+	}
+	return p
+}
+
+// readAll returns all points of a series, in memory of their own.
+func (r *seriesReader) readAll(ctx context.Context, s *seriesView, start, end int64) ([]Block, error) {
+	var blocks []Block
+	r.open(s, start, end)
+	for {
+		points, err := r.next(ctx)
+		if err != nil || points.len() == 0 {
+			return blocks, err
+		}
+		blocks = append(blocks, Block{s.Series, slices.Clone(points.times), slices.Clone(points.values)})
+	}
+}
+
+func (p *parallelSource) next(ctx context.Context) (Block, error) {
+	for len(p.current) == 0 {
+		result, ok := <-p.ordered
+		if !ok {
+			return Block{}, ctx.Err()
+		}
+		r := <-result
+		if r.err != nil {
+			return Block{}, r.err
+		}
+		p.current = r.blocks
+	}
+	block := p.current[0]
+	p.current = p.current[1:]
+	return block, nil
+}
+
+func (p *parallelSource) close() {
+	p.cancel()
+	p.workers.Wait()
+}

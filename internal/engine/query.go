@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sydradb/sydradb/internal/base"
+)
+
+// Query says which points to read, see the root package.
+type Query struct {
+	Selector
+	Start, End           int64
+	MaxSeries, MaxPoints int
+	Parallel             int
+}
+
+// Block is a run of points of one series, ascending, at least one. The slices are
+// valid until the next call of the iterator.
+type Block struct {
+	Series *Series
+	Times  []int64
+	Values []float64
+}
+
+// Query captures the series that q selects and returns an iterator over their points.
+func (e *Engine) Query(ctx context.Context, q Query) (*Iterator, error) {
+	if err := e.usable(); err != nil {
+		return nil, err
+	}
+	snap, err := e.state.snapshot(q.Selector, q.MaxSeries)
+	if err != nil {
+		return nil, err
+	}
+	it := &Iterator{ctx: ctx, query: q, snap: snap}
+	if q.Parallel > 1 && len(snap.series) > 1 {
+		it.source = newParallelSource(ctx, e, snap, q)
+	} else {
+		it.source = &serialSource{reader: e.newReader(snap), snap: snap, query: q}
+	}
+	return it, nil
+}
+
+// Iterator walks the result of a query. It belongs to one goroutine.
+type Iterator struct {
+	ctx    context.Context
+	query  Query
+	snap   *snapshot
+	source source
+	block  Block
+	points int
+	err    error
+}
+
+// source yields the blocks of a snapshot in order.
+type source interface {
+	// next returns a block without points at the end.
+	next(ctx context.Context) (Block, error)
+	// close ends the work of the source and waits for it.
+	close()
+}
+
+// Next moves to the next block; false means the end, or an error.
+func (it *Iterator) Next() bool {
+	if it.source == nil || it.err != nil {
+		return false
+	}
+	block, err := it.source.next(it.ctx)
+	if err == nil && len(block.Times) > 0 {
+		it.points += len(block.Times)
+		if limit := it.query.MaxPoints; limit > 0 && it.points > limit {
+			err = fmt.Errorf("%w: more than %d points", ErrLimit, limit)
+		}
+	}
+	if err != nil {
+		it.err, it.block = err, Block{}
+		return false
+	}
+	it.block = block
+	return len(block.Times) > 0
+}
+
+// Block returns the current block.
+func (it *Iterator) Block() Block { return it.block }
+
+// Err returns what ended the iteration early, or nil.
+func (it *Iterator) Err() error { return it.err }
+
+// Close releases the snapshot. It may be called more than once.
+func (it *Iterator) Close() {
+	if it.source == nil {
+		return
+	}
+	it.source.close()
+	it.snap.release()
+	it.source, it.block = nil, Block{}
+}
+
+// serialSource reads one series after the other in the caller's goroutine.
+type serialSource struct {
+	reader *seriesReader
+	snap   *snapshot
+	query  Query
+	opened int // series opened so far
+}
+
+func (s *serialSource) next(ctx context.Context) (Block, error) {
+	for {
+		if s.opened > 0 {
+			points, err := s.reader.next(ctx)
+			if err != nil || points.len() > 0 {
+				return Block{s.snap.series[s.opened-1].Series, points.times, points.values}, err
+			}
+		}
+		if err := ctx.Err(); err != nil || s.opened == len(s.snap.series) {
+			return Block{}, err
+		}
+		s.reader.open(&s.snap.series[s.opened], s.query.Start, s.query.End)
+		s.opened++
+	}
+}
+
+func (s *serialSource) close() {}
+
+// newReader returns a reader of the series in snap.
+func (e *Engine) newReader(snap *snapshot) *seriesReader {
+	return &seriesReader{fs: e.fs, cache: e.cache, snap: snap}
+}
+
+// Find returns the series that sel selects and that have a point from start to end.
+func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*Series, error) {
+	if err := e.usable(); err != nil {
+		return nil, err
+	}
+	snap, err := e.state.snapshot(sel, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.release()
+	reader := e.newReader(snap)
+	var found []*Series
+	for i := range snap.series {
+		has, err := reader.has(ctx, &snap.series[i], start, end)
+		if err != nil {
+			return nil, err
+		}
+		if has {
+			found = append(found, snap.series[i].Series)
+		}
+	}
+	return found, nil
+}
+
+// has reports whether the series has a point from start to end. A file is read only
+// if its bounds do not tell.
+func (r *seriesReader) has(ctx context.Context, s *seriesView, start, end int64) (bool, error) {
+	if start <= base.MinTime && end >= base.MaxTime {
+		return true, nil // a series exists because it has a point
+	}
+	for i := range r.snap.tables {
+		if r.snap.tables[i].table != nil && r.snap.tables[i].cells.Contains(s.positions[i], start, end) {
+			return true, nil
+		}
+	}
+	r.files = r.snap.files.of(r.files[:0], s.ID, start, end)
+	for i := range r.files {
+		if r.files[i].StartTS >= start || r.files[i].EndTS <= end {
+			return true, nil
+		}
+	}
+	r.start, r.end = start, end
+	for i := range r.files {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		points, err := r.readFile(&r.files[i].Entry)
+		if err != nil {
+			return false, err
+		}
+		if points.len() > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,73 @@
+package engine
+
+// Stats are counters and sizes of a database at one moment. Sizes are in bytes.
+type Stats struct {
+	State string `json:"state"` // "ok", or "failed": reads only, see ErrStorageFailed
+
+	Series int `json:"series"` // with at least one point
+
+	MemtablePoints int64 `json:"memtable_points"` // not yet in a segment file
+	MemtableBytes  int64 `json:"memtable_bytes"`
+
+	SegmentFiles  int   `json:"segment_files"`
+	SegmentPoints int64 `json:"segment_points"` // points written twice count twice
+	SegmentBytes  int64 `json:"segment_bytes"`
+	SegmentStart  int64 `json:"segment_start"` // least and greatest time in a segment file,
+	SegmentEnd    int64 `json:"segment_end"`   // Unix nanoseconds; 0 without files
+
+	WALBytes   int64  `json:"wal_bytes"`
+	LastLSN    uint64 `json:"last_lsn"`    // last record in the log
+	DurableLSN uint64 `json:"durable_lsn"` // last record known to be on disk
+	FlushedLSN uint64 `json:"flushed_lsn"` // last record whose points are in segment files
+
+	CatalogBytes  int64 `json:"catalog_bytes"`
+	ManifestBytes int64 `json:"manifest_bytes"`
+
+	Flushes     int64 `json:"flushes"` // since the database was opened
+	CacheBytes  int64 `json:"cache_bytes"`
+	CacheHits   int64 `json:"cache_hits"`
+	CacheMisses int64 `json:"cache_misses"`
+}
+
+// Severity grades a Finding.
+type Severity string
+
+// The grades of a Finding.
+const (
+	// Damage is something that was written and is not as it was.
+	Damage Severity = "damage"
+	// Leftover is a file that nothing refers to; the next opening clears it away.
+	Leftover Severity = "leftover"
+	// Unknown is a file that does not belong to a database; it is never touched.
+	Unknown Severity = "unknown"
+)
+
+// Finding is one thing that a check found.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	File     string   `json:"file"`   // relative to the data directory
+	Offset   int64    `json:"offset"` // of the first bad byte; -1 for the file as a whole
+	Message  string   `json:"message"`
+}
+
+// CheckReport is the result of a check: what was read, and what is wrong with it.
+type CheckReport struct {
+	Files      int64     `json:"files"`
+	Bytes      int64     `json:"bytes"`
+	Series     int64     `json:"series"`
+	Segments   int64     `json:"segments"`
+	Points     int64     `json:"points"` // in segment files
+	LogRecords int64     `json:"log_records"`
+	LogPoints  int64     `json:"log_points"` // in the log and not in segment files
+	Findings   []Finding `json:"findings"`
+}
+
+// Damaged reports whether any finding is damage.
+func (r *CheckReport) Damaged() bool {
+	for _, f := range r.Findings {
+		if f.Severity == Damage {
+			return true
+		}
+	}
+	return false
+}
