@@ -34,7 +34,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 		o = *opts
 	}
 	if err := o.Validate(); err != nil {
-		return nil, fmt.Errorf("sydradb: options: %w", err)
+		return nil, fmt.Errorf("sydradb: %w", err)
 	}
 	fs, err := openFS(dir, o.InMemory)
 	if err != nil {

@@ -55,16 +55,16 @@ type Options struct {
 func (o *Options) Validate() error {
 	var faults []error
 	if o.Sync > SyncNone {
-		faults = append(faults, fmt.Errorf("Sync: unknown policy %d", o.Sync))
+		faults = append(faults, fmt.Errorf("option Sync: unknown policy %d", o.Sync))
 	}
 	if o.SyncInterval < 0 {
-		faults = append(faults, fmt.Errorf("SyncInterval: %v is negative", o.SyncInterval))
+		faults = append(faults, fmt.Errorf("option SyncInterval: %v is negative", o.SyncInterval))
 	}
 	if o.FlushInterval < 0 {
-		faults = append(faults, fmt.Errorf("FlushInterval: %v is negative", o.FlushInterval))
+		faults = append(faults, fmt.Errorf("option FlushInterval: %v is negative", o.FlushInterval))
 	}
 	if o.MemtableBytes != 0 && o.MemtableBytes < engine.MinMemtableBytes {
-		faults = append(faults, fmt.Errorf("MemtableBytes: %d is less than %d", o.MemtableBytes, engine.MinMemtableBytes))
+		faults = append(faults, fmt.Errorf("option MemtableBytes: %d is less than %d", o.MemtableBytes, engine.MinMemtableBytes))
 	}
 	return errors.Join(faults...)
 }

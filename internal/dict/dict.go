@@ -15,6 +15,7 @@ type Dict struct {
 	pairs  table                // prefix: number of the key
 	older  blocks.Array[uint32] // by pair: 1 + the pair of the same key before it, 0 = none
 	newest blocks.Array[uint32] // by key: 1 + its latest pair
+	names  []string             // by key, for they are few and asked for often
 
 	// last holds, by position, the pairs of the series interned last. Series registered
 	// one after the other share most of them, and comparing is cheaper than hashing.
@@ -85,6 +86,8 @@ func (d *Dict) internKeyLocked(key string) uint32 {
 	k, ok := d.keys.find(h, 0, key)
 	if !ok {
 		k = d.keys.add(h, 0, key)
+		_, key = d.keys.entry(k)
+		d.names = append(d.names, key)
 	}
 	return k
 }
@@ -124,8 +127,7 @@ func (d *Dict) pairLocked(n uint32) (key, value string) {
 		return "", ""
 	}
 	k, value := d.pairs.entry(n)
-	_, key = d.keys.entry(k)
-	return key, value
+	return d.names[k], value
 }
 
 // AppendTags appends the pairs with the given numbers to dst, in their order.
@@ -179,10 +181,7 @@ func (d *Dict) AppendValues(dst []uint32, key string, since uint32) []uint32 {
 func (d *Dict) Keys() []string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	keys := make([]string, d.keys.len())
-	for i := range keys {
-		_, keys[i] = d.keys.entry(uint32(i))
-	}
+	keys := slices.Clone(d.names)
 	slices.Sort(keys)
 	return keys
 }

@@ -75,14 +75,6 @@ func (s *fileSet) with(r *run) *fileSet {
 	return &fileSet{runs: append(slices.Clip(s.runs), r)}
 }
 
-// appendEntries appends all files, oldest run first.
-func (s *fileSet) appendEntries(dst []manifest.Entry) []manifest.Entry {
-	for _, r := range s.runs {
-		dst = append(dst, r.files...)
-	}
-	return dst
-}
-
 // sourceFile is a file that a read of one series needs, with its precedence.
 type sourceFile struct {
 	manifest.Entry

@@ -53,6 +53,7 @@ func readFormat(fs fsys.FS) (uuid [16]byte, err error) {
 	}
 	var f formatFile
 	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields() // a damaged key would hide its value
 	if err := d.Decode(&f); err != nil {
 		return uuid, &base.CorruptionError{File: base.FormatFile, Offset: base.WholeFile, Err: err}
 	}

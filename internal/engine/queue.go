@@ -42,9 +42,10 @@ func (p *requests) put(r *request) {
 	p.pool.Put(r)
 }
 
-// queue is where batches wait for the writer loop. It holds at most maxQueueBytes of
-// encoded records; beyond that, writers wait in put.
+// queue is where batches wait for the writer loop. It holds at most limit bytes of
+// encoded records, or a single larger one; beyond that, writers wait in put.
 type queue struct {
+	limit int
 	ready chan struct{} // holds a token while requests wait
 
 	mu struct {
@@ -57,8 +58,8 @@ type queue struct {
 	}
 }
 
-func newQueue() *queue {
-	q := &queue{ready: make(chan struct{}, 1)}
+func newQueue(limit int) *queue {
+	q := &queue{limit: limit, ready: make(chan struct{}, 1)}
 	q.mu.room = make(chan struct{})
 	return q
 }
@@ -71,7 +72,7 @@ func (q *queue) put(ctx context.Context, r *request) error {
 			q.mu.Unlock()
 			return ErrClosed
 		}
-		if q.mu.bytes == 0 || q.mu.bytes+len(r.frame) <= maxQueueBytes {
+		if q.mu.bytes == 0 || q.mu.bytes+len(r.frame) <= q.limit {
 			q.mu.waiting = append(q.mu.waiting, r)
 			q.mu.bytes += len(r.frame)
 			q.mu.Unlock()

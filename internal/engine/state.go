@@ -95,10 +95,3 @@ func (s *state) publish(r *run) {
 	s.mu.Unlock()
 	frozen.release()
 }
-
-// files returns the current set of files.
-func (s *state) files() *fileSet {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.mu.files
-}

@@ -49,7 +49,7 @@ type writer struct {
 
 func newWriter(opts Options, log *wal.Log, state *state, files *flusher) *writer {
 	w := &writer{
-		opts: opts, log: log, queue: newQueue(), state: state, files: files,
+		opts: opts, log: log, queue: newQueue(maxQueueBytes), state: state, files: files,
 		asked: make(chan chan error), flushed: make(chan error, 1),
 		stop: make(chan struct{}), stopped: make(chan error, 1),
 		applied: log.Last(), marked: log.Last(),

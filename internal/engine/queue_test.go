@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// requestOf returns a request whose record has n bytes.
+func requestOf(t *testing.T, n int) *request {
+	t.Helper()
+	var pool requests
+	r := pool.get()
+	r.frame = make([]byte, n)
+	r.timer.Reset(overloadWait)
+	t.Cleanup(func() { r.timer.Stop() })
+	return r
+}
+
+// TestQueueIsBounded verifies that writers wait for room, and what ends their wait.
+func TestQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue(100)
+		if err := q.put(t.Context(), requestOf(t, 150)); err != nil {
+			t.Fatal("one record larger than the queue:", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := q.put(ctx, requestOf(t, 1)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("ended context: %v", err)
+		}
+		if err := q.put(t.Context(), requestOf(t, 1)); !errors.Is(err, ErrOverloaded) {
+			t.Errorf("after ten seconds: %v", err)
+		}
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if err := q.put(t.Context(), requestOf(t, 30)); err != nil {
+					t.Errorf("with room again: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		if got := q.take(nil); len(got) != 1 || len(got[0].frame) != 150 {
+			t.Errorf("took %d requests", len(got))
+		}
+		wg.Wait()
+		if got := q.take(nil); len(got) != 3 {
+			t.Errorf("took %d requests, want 3", len(got))
+		}
+
+		if err := q.put(t.Context(), requestOf(t, 100)); err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			if err := q.put(t.Context(), requestOf(t, 1)); !errors.Is(err, ErrClosed) {
+				t.Errorf("closed while waiting: %v", err)
+			}
+		})
+		synctest.Wait()
+		q.close()
+		wg.Wait()
+	})
+}
+
+// TestQueueGroups verifies that groups keep the order, end at their size, and that
+// what is left is announced again.
+func TestQueueGroups(t *testing.T) {
+	q := newQueue(maxQueueBytes)
+	for _, n := range []int{1, maxGroupBytes - 1, 2, maxGroupBytes + 1, 3} {
+		if err := q.put(t.Context(), requestOf(t, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range [][]int{{1, maxGroupBytes - 1}, {2}, {maxGroupBytes + 1}, {3}} {
+		<-q.ready
+		group := q.take(nil)
+		if len(group) != len(want) {
+			t.Fatalf("%d requests in a group, want %d", len(group), len(want))
+		}
+		for i, r := range group {
+			if len(r.frame) != want[i] {
+				t.Errorf("request of %d bytes, want %d", len(r.frame), want[i])
+			}
+		}
+	}
+	select {
+	case <-q.ready:
+		t.Error("an empty queue is announced")
+	default:
+	}
+}
