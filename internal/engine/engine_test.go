@@ -17,6 +17,8 @@ import (
 	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/golden"
+	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/segment"
 	"github.com/sydradb/sydradb/internal/tags"
 )
 
@@ -507,6 +509,58 @@ func TestNamelessSeries(t *testing.T) {
 			t.Fatal(err)
 		}
 		e = openTest(t, fs, Options{})
+	}
+}
+
+// TestFlushLayout verifies that a flush leaves one SYSEG2 file per series and hour,
+// named as the format says, and that MANIFEST lists them.
+func TestFlushLayout(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{})
+	for _, ts := range []int64{5, base.Hour + 7, 3, -base.Hour / 2, 5} {
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 2, ts, float64(ts))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := map[int64][]int64{-base.Hour: {-base.Hour / 2}, 0: {3, 5}, base.Hour: {base.Hour + 7}}
+	state, _, err := manifest.Read(fs, base.ManifestFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(state.Live) != 6 {
+		t.Errorf("MANIFEST lists %d files, want 6", len(state.Live))
+	}
+	for hour, times := range want {
+		files, err := fs.List(base.SegmentDir(hour))
+		if err != nil || len(files) != 2 {
+			t.Fatalf("hour %d: %d files, %v", hour, len(files), err)
+		}
+		for _, f := range files {
+			entry, ok := state.Entry(base.SegmentDir(hour) + "/" + f.Name)
+			if !ok {
+				t.Fatalf("MANIFEST does not list %s", f.Name)
+			}
+			name := base.SegmentFile(hour, entry.SeriesID, times[0], times[len(times)-1], entry.Wall)
+			if entry.Path != name || entry.HourBucket != hour || entry.Count != len(times) || entry.Seq != state.FlushedLSN {
+				t.Errorf("entry %+v, want path %s", entry, name)
+			}
+			points, err := segment.ReadAll(fs, entry.Path)
+			if err != nil || len(points) != len(times) {
+				t.Fatalf("%s: %v, %v", entry.Path, points, err)
+			}
+			for i, p := range points {
+				if p.TS != times[i] || p.Value != float64(times[i]) {
+					t.Errorf("%s: point %v, want time %d", entry.Path, p, times[i])
+				}
+			}
+			data, err := fsys.ReadFile(fs, entry.Path)
+			if err != nil || !bytes.HasPrefix(data, []byte("SYSEG2")) {
+				t.Errorf("%s begins with %q, %v", entry.Path, data[:6], err)
+			}
+		}
 	}
 }
 

@@ -35,6 +35,8 @@ type flusher struct {
 	manifest *manifest.Log
 	catalog  *catalog.File
 
+	rewriteSlack int64 // of the MANIFEST
+
 	lastMS   int64 // number of the last job
 	attempts int   // flushes of the same job that failed
 	flushed  atomic.Uint64
@@ -206,7 +208,7 @@ func (f *flusher) edit(e manifest.Edit) error {
 	if err := f.manifest.Append(e); err != nil {
 		return err
 	}
-	if f.manifest.ShouldRewrite() {
+	if f.manifest.ShouldRewrite(f.rewriteSlack) {
 		if err := f.manifest.Rewrite(); err != nil {
 			if errors.Is(err, manifest.ErrFailed) {
 				return err

@@ -212,7 +212,10 @@ func (r *recovery) applyRows(rows []base.Row) error {
 
 // engine returns the engine over what was recovered, and starts it.
 func (r *recovery) engine() *Engine {
-	files := &flusher{fs: r.fs, logger: r.opts.Logger, state: r.state, manifest: r.manifest, catalog: r.catalog}
+	files := &flusher{
+		fs: r.fs, logger: r.opts.Logger, state: r.state,
+		manifest: r.manifest, catalog: r.catalog, rewriteSlack: r.opts.RewriteSlack,
+	}
 	s := r.manifest.State()
 	files.flushed.Store(uint64(s.FlushedLSN))
 	files.sizes.manifest.Store(s.Bytes)

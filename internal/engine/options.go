@@ -3,6 +3,8 @@ package engine
 import (
 	"log/slog"
 	"time"
+
+	"github.com/sydradb/sydradb/internal/manifest"
 )
 
 // SyncPolicy says when the log is synced.
@@ -67,6 +69,9 @@ type Options struct {
 
 	// RotateBytes is the size at which the log goes on in a new file. Tests make it small.
 	RotateBytes int64
+	// RewriteSlack is what the MANIFEST may grow by before it is written anew, see
+	// manifest.Log. Tests make it negative.
+	RewriteSlack int64
 	// HashSeries replaces the hash of canonical keys. Tests make collisions with it.
 	HashSeries func(key []byte) uint64
 }
@@ -90,6 +95,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = defaultCacheBytes
+	}
+	if o.RewriteSlack == 0 {
+		o.RewriteSlack = manifest.RewriteSlack
 	}
 	if o.RotateBytes == 0 {
 		o.RotateBytes = walRotateBytes

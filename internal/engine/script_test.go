@@ -87,6 +87,9 @@ func randomOptions(rng *rand.Rand) Options {
 		RotateBytes:   []int64{256, 4 << 10, 64 << 20}[rng.IntN(3)],
 		CacheBytes:    []int64{-1, 2 << 10, 1 << 20}[rng.IntN(3)],
 	}
+	if rng.IntN(2) == 0 {
+		o.RewriteSlack = -1 << 20 // the MANIFEST is written anew after each edit
+	}
 	if rng.IntN(4) == 0 {
 		// Two bits for all ids: nearly every series collides with another.
 		o.HashSeries = func(key []byte) uint64 { return uint64(len(key)) & 3 }

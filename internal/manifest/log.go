@@ -15,9 +15,9 @@ var ErrFailed = errors.New("MANIFEST cannot be written any more")
 
 var errClosed = fmt.Errorf("%s is closed", base.ManifestFile)
 
-// rewriteSlack is how far a file may grow beyond twice its snapshot before it is worth
+// RewriteSlack is how far a file may grow beyond twice its snapshot before it is worth
 // writing anew.
-const rewriteSlack = 1 << 20
+const RewriteSlack = 1 << 20
 
 // Log is a MANIFEST open for writing. It has one owner: nothing here is safe for
 // concurrent use.
@@ -175,10 +175,10 @@ func (l *Log) cut() error {
 // rewritten file need not carry their removals on.
 func (l *Log) Unlinked(paths []string) { l.state.settle(paths) }
 
-// ShouldRewrite reports whether the file has grown so far beyond what a snapshot takes
-// that Rewrite pays.
-func (l *Log) ShouldRewrite() bool {
-	return l.state.Bytes > 2*l.state.snapshot+rewriteSlack
+// ShouldRewrite reports whether the file has grown by more than slack bytes beyond twice
+// what a snapshot takes.
+func (l *Log) ShouldRewrite(slack int64) bool {
+	return l.state.Bytes > 2*l.state.snapshot+slack
 }
 
 // Rewrite replaces the file by one line that adds up to the same state (M7). On an error

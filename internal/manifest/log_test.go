@@ -210,7 +210,7 @@ func TestClosedLog(t *testing.T) {
 func TestShouldRewrite(t *testing.T) {
 	fs := fsys.NewMem()
 	l := mustCreate(t, fs, editN(0, nil, nil))
-	for n := 1; !l.ShouldRewrite(); n++ {
+	for n := 1; !l.ShouldRewrite(RewriteSlack); n++ {
 		// The file of the edit before goes: the snapshot stays small, the file grows.
 		mustAppend(t, l, editN(n, entries(n, n+1), paths(max(n-1, 1), n)))
 		l.Unlinked(paths(n-1, n))
@@ -218,13 +218,13 @@ func TestShouldRewrite(t *testing.T) {
 			t.Fatal("never worth rewriting")
 		}
 	}
-	if size := l.State().Bytes; size <= rewriteSlack || size > rewriteSlack+4096 {
+	if size := l.State().Bytes; size <= RewriteSlack || size > RewriteSlack+4096 {
 		t.Errorf("worth rewriting at %d bytes", size)
 	}
 	if err := l.Rewrite(); err != nil {
 		t.Fatal(err)
 	}
-	if size := l.State().Bytes; l.ShouldRewrite() || size > 1024 {
+	if size := l.State().Bytes; l.ShouldRewrite(RewriteSlack) || size > 1024 {
 		t.Errorf("still worth rewriting, at %d bytes", size)
 	}
 	mustClose(t, l)
