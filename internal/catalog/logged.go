@@ -30,14 +30,8 @@ func (c *Catalog) AppendUnlogged(dst []base.Registration, rows []base.Row) []bas
 	return c.appendRegistrationsLocked(dst, found)
 }
 
-// Registrations appends to dst what Register wants to know about each of the given
-// series, in their order, leaving out those that are not known.
-func (c *Catalog) Registrations(dst []base.Registration, ordinals []base.Ordinal) []base.Registration {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.appendRegistrationsLocked(dst, ordinals)
-}
-
+// appendRegistrationsLocked appends the registrations of the given series, in their
+// order, leaving out those that are not known. Requires: c.mu, for reading at least.
 func (c *Catalog) appendRegistrationsLocked(dst []base.Registration, ordinals []base.Ordinal) []base.Registration {
 	dst = slices.Grow(dst, len(ordinals))
 	var tags []base.Tag // of several series, cut into pieces: one allocation for many
