@@ -1,0 +1,253 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/sydradb/sydradb"
+)
+
+func memoryDB(tb testing.TB) *sydradb.DB {
+	tb.Helper()
+	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return db
+}
+
+// manyLines returns lines of NDJSON, of 100 series within few hours.
+func manyLines(n int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&b, `{"series":"weather.room%d","ts":%d,"value":%d.5,"tags":{"floor":"2"}}`+"\n", i%100, 1694300000+i/100, i%50)
+	}
+	return b.Bytes()
+}
+
+func writeFile(tb testing.TB, name string, data []byte) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func runFile(ctx context.Context, j *Job, path string) error {
+	in, err := Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(j.Run(ctx, in), in.Close())
+}
+
+func TestJobCommitsInChunks(t *testing.T) {
+	db := memoryDB(t)
+	var reports []Progress
+	j := &Job{DB: db, Format: NDJSON, Committed: func(p Progress) { reports = append(reports, p) }}
+	for _, lines := range []int{12_000, 3} {
+		if err := runFile(t.Context(), j, writeFile(t, "x.ndjson", manyLines(lines))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, err := j.Finish()
+	if err != nil || done.Points != 12_003 || done.Lines != 12_003 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if len(reports) < 3 || reports[0].Points != chunkPoints || reports[len(reports)-1] != done {
+		t.Errorf("reports: %+v", reports)
+	}
+	if s := db.Stats(); s.MemtablePoints == 0 || s.Series != 100 {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
+// failingDB refuses to write after some batches.
+type failingDB struct {
+	*sydradb.DB
+	batches int
+	err     error
+	tried   int
+}
+
+func (f *failingDB) Write(context.Context, *sydradb.Batch) error {
+	f.tried++
+	if f.tried <= f.batches {
+		return nil
+	}
+	return f.err
+}
+
+func TestJobStopsWhereWritingFails(t *testing.T) {
+	for _, batches := range []int{0, 2} {
+		db := &failingDB{DB: memoryDB(t), batches: batches, err: sydradb.ErrDiskFull}
+		var last Progress
+		j := &Job{DB: db, Format: NDJSON, Committed: func(p Progress) { last = p }}
+		err := runFile(t.Context(), j, writeFile(t, "x.ndjson", manyLines(100_000)))
+		done, finishing := j.Finish()
+		if !errors.Is(finishing, sydradb.ErrDiskFull) || !errors.Is(err, sydradb.ErrDiskFull) {
+			t.Errorf("errors %v, %v", err, finishing)
+		}
+		want := int64(batches * chunkPoints)
+		if done.Points != want || last.Points != want || db.tried != batches+1 {
+			t.Errorf("%d points and %d reported after %d attempts, want %d", done.Points, last.Points, db.tried, want)
+		}
+	}
+}
+
+// overloadedDB accepts each batch at the third attempt.
+type overloadedDB struct {
+	*sydradb.DB
+	tried int
+}
+
+func (o *overloadedDB) Write(context.Context, *sydradb.Batch) error {
+	if o.tried++; o.tried%3 != 0 {
+		return fmt.Errorf("write: %w", sydradb.ErrOverloaded)
+	}
+	return nil
+}
+
+func TestJobWaitsForAnOverloadedDatabase(t *testing.T) {
+	j := &Job{DB: &overloadedDB{DB: memoryDB(t)}, Format: NDJSON}
+	if err := runFile(t.Context(), j, writeFile(t, "x.ndjson", manyLines(7000))); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := j.Finish(); err != nil || done.Points != 7000 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+func TestJobKeepsWhatPrecedesABadInput(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(manyLines(50_000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cut := packed.Bytes()[:packed.Len()/2]
+	j := &Job{DB: memoryDB(t), Format: NDJSON, RefusedLine: func(string, int, Outcome) {}}
+	path := writeFile(t, "x.ndjson.gz", cut)
+	if err := runFile(t.Context(), j, path); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v", err)
+	}
+	// The cut went through a line: all of them but that one are there.
+	if done, err := j.Finish(); err != nil || done.Points < 10_000 || done.Refused != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+func TestJobEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	j := &Job{DB: memoryDB(t), Format: NDJSON}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if _, err := w.Write(manyLines(1)); err != nil { // Open waits for the first bytes
+		t.Fatal(err)
+	}
+	in, err := NewInput("pipe", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Run(ctx, in); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if done, err := j.Finish(); err != nil || done.Points > 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+func TestOpenUndoesCompression(t *testing.T) {
+	text := manyLines(1000)
+	var gz, zst bytes.Buffer
+	g := gzip.NewWriter(&gz)
+	z, err := zstd.NewWriter(&zst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []io.WriteCloser{g, z} {
+		if _, err := w.Write(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Two members one after the other are one text.
+	twice := append(bytes.Clone(gz.Bytes()), gz.Bytes()...)
+	for name, tt := range map[string]struct{ stored, want []byte }{
+		"plain": {text, text}, "gzip": {gz.Bytes(), text}, "zstd": {zst.Bytes(), text},
+		"gzip twice": {twice, append(bytes.Clone(text), text...)}, "empty": {nil, nil}, "short": {[]byte("{}"), []byte("{}")},
+	} {
+		in, err := Open(writeFile(t, "x", tt.stored))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(in)
+		if err != nil || !bytes.Equal(got, tt.want) {
+			t.Errorf("%s: %d bytes, %v; want %d", name, len(got), err, len(tt.want))
+		}
+		if in.BytesRead() != int64(len(tt.stored)) || in.Size != int64(len(tt.stored)) {
+			t.Errorf("%s: %d of %d bytes read, want %d", name, in.BytesRead(), in.Size, len(tt.stored))
+		}
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := Open(t.TempDir()); err == nil {
+		t.Error("a directory was opened")
+	}
+	if _, err := Open(writeFile(t, "x", []byte("\x1f\x8bnonsense"))); err == nil {
+		t.Error("a bad gzip header was accepted")
+	}
+}
+
+// BenchmarkJob is the way of a file into a database on disk, without the close.
+func BenchmarkJob(b *testing.B) {
+	const lines = 500_000
+	path := writeFile(b, "x.ndjson", manyLines(lines))
+	for b.Loop() {
+		b.StopTimer()
+		db, err := sydradb.Open(b.TempDir(), &sydradb.Options{Sync: sydradb.SyncNone})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		j := &Job{DB: db, Format: NDJSON}
+		if err := runFile(b.Context(), j, path); err != nil {
+			b.Fatal(err)
+		}
+		if done, err := j.Finish(); err != nil || done.Points != lines {
+			b.Fatal(done, err)
+		}
+		b.StopTimer()
+		if err := db.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.N)*lines/b.Elapsed().Seconds(), "points/s")
+}
