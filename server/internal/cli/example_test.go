@@ -23,7 +23,7 @@ func TestExamplesInHelp(t *testing.T) {
 		if !generated {
 			t.Run(strings.ReplaceAll(c.CommandPath(), " ", "/"), func(t *testing.T) {
 				t.Parallel()
-				runTranscript(t, c.Example)
+				runTranscript(t, regexp.MustCompile("(?m)^  ").ReplaceAllString(c.Example, ""))
 			})
 		}
 		for _, child := range c.Commands() {
@@ -38,7 +38,6 @@ type step struct{ command, output string }
 func parseTranscript(t *testing.T, text string) []step {
 	var steps []step
 	for line := range strings.Lines(text) {
-		line = strings.TrimPrefix(line, "  ")
 		switch command, isCommand := strings.CutPrefix(line, "$ "); {
 		case isCommand:
 			steps = append(steps, step{command: command})

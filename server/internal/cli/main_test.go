@@ -50,7 +50,7 @@ func newProgram(t *testing.T) *program {
 	if err := os.Symlink(self, filepath.Join(bin, "sydradb")); err != nil {
 		t.Fatal(err)
 	}
-	env := append(os.Environ(), asProgram+"=1", "SYDRADB_DATA_DIR=", "TZ=UTC",
+	env := append(os.Environ(), asProgram+"=1", "SYDRADB_DATA_DIR=", "TZ=UTC", "COLUMNS=80",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return &program{t: t, dir: dir, env: env}
 }
