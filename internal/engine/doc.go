@@ -5,15 +5,21 @@
 //
 // # Parts
 //
-//	open.go     creation, recovery and the clean-up of leftovers
-//	queue.go    where writers wait for the writer loop
-//	writer.go   the writer loop: group commit, sync policy, rotation, failures
-//	flush.go    from a frozen memtable to segment files and a MANIFEST edit
-//	state.go    what readers see: memtables and files, guarded by one RWMutex
-//	query.go    snapshot of some series, and the iterator over their points
-//	merge.go    several sources of one series into one ascending run
-//	cache.go    verified file contents, bounded in bytes
-//	check.go    verification of a whole directory
+//	create.go    a new directory; is this one of ours?
+//	open.go      recovery; clean.go clears away what interrupted work has left
+//	engine.go    the methods that callers use
+//	queue.go     where writers wait for the writer loop
+//	writer.go    the writer loop: group commit, failures, the end
+//	upkeep.go    what the loop does besides: syncs, marks, when to flush
+//	flush.go     from a frozen memtable to segment files and a MANIFEST edit
+//	state.go     what readers see: memtables and files, guarded by one RWMutex
+//	files.go     sets of segment files, by flush and by series
+//	registry.go  catalog and tag index: which series there are
+//	snapshot.go  some series at one moment
+//	query.go     the iterator over a snapshot; parallel.go with several readers
+//	reader.go    the points of one series, merged from memory and files
+//	cache.go     verified file contents, bounded in bytes
+//	check*.go    verification of a whole directory
 //
 // # Goroutines
 //

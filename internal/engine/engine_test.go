@@ -451,6 +451,34 @@ func readAllRaw(ctx context.Context, e *Engine, q Query) (points int, err error)
 	return points, it.Err()
 }
 
+// TestFlushEndsUnderLoad verifies that Flush waits for what was written before it, not
+// for what others go on writing.
+func TestFlushEndsUnderLoad(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{Sync: SyncNone})
+	rows := rowsOf(t, e, 50, 1, 1)
+	var stop atomic.Bool
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		mine := slices.Clone(rows)
+		for !stop.Load() {
+			for i := range mine {
+				mine[i].TS++
+			}
+			if _, err := e.Write(context.Background(), mine); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 5 {
+		if err := e.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop.Store(true)
+	writer.Wait()
+}
+
 // TestNamelessSeries verifies that a series known by its id only is found under the
 // name that it is shown with, and takes the name that hashes to its id.
 func TestNamelessSeries(t *testing.T) {

@@ -15,6 +15,11 @@ const tempSuffix = ".tmp"
 // file holds what it held before, or data. It writes path+".tmp", which it removes if
 // anything fails before the rename. At most one call at a time may be writing one path.
 func WriteFileAtomic(fs FS, path string, data []byte) error {
+	// A power cut in the middle of a rename may have left both names on one file. Its
+	// bytes must not be overwritten by way of the old name.
+	if err := fs.Remove(path + tempSuffix); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
 	if err := WriteFileUnlisted(fs, path, data); err != nil {
 		return err
 	}
