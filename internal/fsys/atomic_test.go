@@ -64,8 +64,8 @@ func TestAtomicFailure(t *testing.T) {
 		}
 		if failed == 0 {
 			check(t, err)
-			if fail != 6 {
-				t.Errorf("%d operations, want 6", fail)
+			if fail != 7 {
+				t.Errorf("%d operations, want 7", fail)
 			}
 			return
 		}
@@ -132,5 +132,29 @@ func TestOpKinds(t *testing.T) {
 	}
 	if fsys.OpRead.Mutates() || fsys.OpClose.Mutates() || !fsys.OpSync.Mutates() {
 		t.Error("Mutates is wrong about read, close or sync")
+	}
+}
+
+// A power cut in the middle of a rename may leave the temporary name on the file itself.
+// Writing anew must not go through that name.
+func TestWriteFileAtomicSparesAFileWithTwoNames(t *testing.T) {
+	m := fsys.NewMem()
+	if err := fsys.WriteFileAtomic(m, "a", []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Link("a", "a.tmp"); err != nil {
+		t.Fatal(err)
+	}
+	m.SetHook(func(op fsys.Op) fsys.Fault {
+		if op.Kind == fsys.OpWrite {
+			return fsys.Fault{Err: fsys.ErrNoSpace}
+		}
+		return fsys.Fault{}
+	})
+	if err := fsys.WriteFileAtomic(m, "a", []byte("new")); err == nil {
+		t.Fatal("no error")
+	}
+	if data, err := fsys.ReadFile(m, "a"); err != nil || string(data) != "old" {
+		t.Errorf("a holds %q, %v", data, err)
 	}
 }
