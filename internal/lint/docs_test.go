@@ -36,12 +36,13 @@ func withFiles(page string) (string, int, error) {
 	return page, n, failed
 }
 
-// The worked examples of the format pages are the golden files of the packages that
-// write them. With -rewrite the pages take over the present files.
+// The worked examples of these pages are the golden files of the packages that write
+// them. With -rewrite the pages take over the present files.
 func TestPagesShowTheGoldenFiles(t *testing.T) {
-	for _, format := range []string{"frame", "wal", "segment", "manifest", "catalog"} {
-		t.Run(format, func(t *testing.T) {
-			name := filepath.Join(root, "docs/format", format+".md")
+	pages := []string{"format/frame", "format/wal", "format/segment", "format/manifest", "format/catalog", "durability"}
+	for _, page := range pages {
+		t.Run(path.Base(page), func(t *testing.T) {
+			name := filepath.Join(root, "docs", page+".md")
 			page, err := os.ReadFile(name)
 			if err != nil {
 				t.Fatal(err)
