@@ -120,9 +120,13 @@ func (c *Chart) Close() error {
 		_, err := fmt.Fprintln(c.w, "no finite values to draw")
 		return err
 	}
-	low, high := math.Inf(1), math.Inf(-1)
+	low, high := math.Inf(1), math.Inf(-1) // of what is drawn, the means
 	for _, s := range c.series {
-		low, high = min(low, s.min), max(high, s.max)
+		for i, n := range s.count {
+			if n > 0 {
+				low, high = min(low, s.columns[i]), max(high, s.columns[i])
+			}
+		}
 	}
 	axis := newValueAxis(low, high, c.o.Height)
 	plots := make([][]float64, len(c.series))
