@@ -4,16 +4,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sydradb/sydradb/internal/engine"
 	"github.com/sydradb/sydradb/internal/fsys"
 )
 
-// CheckReport is the result of [Check].
-type CheckReport = engine.CheckReport
+// CheckReport is the result of [Check]: what was read, and what is wrong with it.
+type CheckReport struct {
+	Files      int64     `json:"files"`
+	Bytes      int64     `json:"bytes"`
+	Series     int64     `json:"series"`
+	Segments   int64     `json:"segments"`
+	Points     int64     `json:"points"` // in segment files
+	LogRecords int64     `json:"log_records"`
+	LogPoints  int64     `json:"log_points"` // in the log and not in segment files
+	Findings   []Finding `json:"findings"`
+}
+
+// Damaged reports whether any finding is [FindingDamage].
+func (r *CheckReport) Damaged() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == FindingDamage })
+}
 
 // Finding is one thing that [Check] found: what is wrong with which file.
-type Finding = engine.Finding
+type Finding struct {
+	Severity Severity `json:"severity"`
+	File     string   `json:"file"`   // relative to the data directory
+	Offset   int64    `json:"offset"` // of the first bad byte; -1 for the file as a whole
+	Message  string   `json:"message"`
+}
+
+// Severity grades a [Finding].
+type Severity string
+
+// The grades.
+const (
+	// FindingDamage is something that was written and is not as it was.
+	FindingDamage Severity = "damage"
+	// FindingLeftover is a file that nothing refers to; the next opening clears it away.
+	FindingLeftover Severity = "leftover"
+	// FindingUnknown is a file that does not belong to a database; it is never touched.
+	FindingUnknown Severity = "unknown"
+)
 
 // Check reads every byte of the database in dir and verifies every checksum and
 // invariant. It writes nothing. Damage is in the report, not in the error, which is
@@ -27,8 +60,21 @@ func Check(ctx context.Context, dir string) (report *CheckReport, err error) {
 		return nil, fmt.Errorf("sydradb: check %s: %w", dir, err)
 	}
 	defer func() { err = errors.Join(err, closeFS(fs)) }()
-	if report, err = engine.Check(ctx, fs); err != nil {
+	found, err := engine.Check(ctx, fs)
+	if err != nil {
 		err = fmt.Errorf("sydradb: check %s: %w", dir, err)
+	}
+	if found == nil {
+		return nil, err
+	}
+	report = &CheckReport{
+		Files: found.Files, Bytes: found.Bytes, Series: found.Series,
+		Segments: found.Segments, Points: found.Points,
+		LogRecords: found.LogRecords, LogPoints: found.LogPoints,
+		Findings: make([]Finding, len(found.Findings)),
+	}
+	for i, f := range found.Findings {
+		report.Findings[i] = Finding{Severity(f.Severity), f.File, f.Offset, f.Message}
 	}
 	return report, err
 }

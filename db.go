@@ -16,9 +16,6 @@ type DB struct {
 	fs fsys.FS
 }
 
-// Stats are counters and sizes of a database at one moment.
-type Stats = engine.Stats
-
 // Open opens the database in dir, and creates it if dir is missing or empty. A nil
 // opts means all defaults.
 //
@@ -41,7 +38,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 		return nil, fmt.Errorf("sydradb: open %s: %w", dir, err)
 	}
 	e, err := engine.Open(fs, engine.Options{
-		Sync:          o.Sync,
+		Sync:          engine.SyncPolicy(o.Sync),
 		SyncInterval:  o.SyncInterval,
 		MemtableBytes: o.MemtableBytes,
 		FlushInterval: o.FlushInterval,
@@ -84,6 +81,3 @@ func (db *DB) Close() error {
 // Flush writes all points held in memory to segment files and waits for it. It is
 // never needed for durability or for reading. Ending ctx ends only the wait.
 func (db *DB) Flush(ctx context.Context) error { return db.e.Flush(ctx) }
-
-// Stats returns the current counters and sizes.
-func (db *DB) Stats() Stats { return db.e.Stats() }

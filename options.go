@@ -10,19 +10,22 @@ import (
 )
 
 // SyncPolicy says when the write-ahead log is synced to disk.
-type SyncPolicy = engine.SyncPolicy
+type SyncPolicy uint8
 
 // The policies. Under each of them a killed process loses no acknowledged batch.
 const (
 	// SyncInterval syncs every Options.SyncInterval. A power cut may lose the batches
 	// acknowledged since.
-	SyncInterval = engine.SyncInterval
+	SyncInterval SyncPolicy = iota
 	// SyncAlways syncs before Write returns; batches that wait together share one sync.
 	// A power cut loses nothing that was acknowledged.
-	SyncAlways = engine.SyncAlways
+	SyncAlways
 	// SyncNone leaves it to the operating system, apart from rotation and Close.
-	SyncNone = engine.SyncNone
+	SyncNone
 )
+
+// String returns "interval", "always" or "none".
+func (p SyncPolicy) String() string { return engine.SyncPolicy(p).String() }
 
 // Options are the settings of a database. The zero value of each field means its
 // default. Open copies them; nothing is read later.

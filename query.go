@@ -8,14 +8,14 @@ import (
 )
 
 // MatchType is the comparison that a [Matcher] makes.
-type MatchType = tags.MatchType
+type MatchType uint8
 
 // The comparisons. Regular expressions are RE2 and match the whole value.
 const (
-	MatchEqual     = tags.Equal
-	MatchNotEqual  = tags.NotEqual
-	MatchRegexp    = tags.Regexp
-	MatchNotRegexp = tags.NotRegexp
+	MatchEqual     MatchType = MatchType(tags.Equal)     // =
+	MatchNotEqual  MatchType = MatchType(tags.NotEqual)  // !=
+	MatchRegexp    MatchType = MatchType(tags.Regexp)    // =~
+	MatchNotRegexp MatchType = MatchType(tags.NotRegexp) // !~
 )
 
 // Matcher is a condition on one tag of a series. A tag that a series lacks has the
@@ -28,7 +28,7 @@ type Matcher struct {
 // NewMatcher returns the condition "key type value". It fails for a regular
 // expression that does not compile.
 func NewMatcher(key string, t MatchType, value string) (Matcher, error) {
-	m, err := tags.NewMatcher(t, key, value)
+	m, err := tags.NewMatcher(tags.MatchType(t), key, value)
 	return Matcher{m}, err
 }
 

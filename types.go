@@ -5,8 +5,8 @@ import "github.com/sydradb/sydradb/internal/base"
 // Accepted times, in Unix nanoseconds UTC, both inclusive: about 1823 to 2116. As
 // the bounds of a query they mean "from the beginning" and "to the end".
 const (
-	MinTime = base.MinTime
-	MaxTime = base.MaxTime
+	MinTime = -(int64(1) << 62)
+	MaxTime = int64(1) << 62
 )
 
 // Tag is one key and value of a series, with fields Key and Value. Keys are unique

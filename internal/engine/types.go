@@ -1,6 +1,7 @@
 package engine
 
-// Stats are counters and sizes of a database at one moment. Sizes are in bytes.
+// Stats are counters and sizes of a database at one moment, see the root package, whose
+// type has the same fields.
 type Stats struct {
 	State string `json:"state"` // "ok", or "failed": reads only, see ErrStorageFailed
 

@@ -1,0 +1,34 @@
+package sydradb
+
+// Stats are counters and sizes of a database at one moment. Sizes are in bytes. Its JSON
+// form is what `sydradb stats --format json` prints.
+type Stats struct {
+	State string `json:"state"` // "ok", or "failed": reads only, see ErrStorageFailed
+
+	Series int `json:"series"` // with at least one point
+
+	MemtablePoints int64 `json:"memtable_points"` // not yet in a segment file
+	MemtableBytes  int64 `json:"memtable_bytes"`
+
+	SegmentFiles  int   `json:"segment_files"`
+	SegmentPoints int64 `json:"segment_points"` // points written twice count twice
+	SegmentBytes  int64 `json:"segment_bytes"`
+	SegmentStart  int64 `json:"segment_start"` // least and greatest time in a segment file,
+	SegmentEnd    int64 `json:"segment_end"`   // Unix nanoseconds; 0 without files
+
+	WALBytes   int64  `json:"wal_bytes"`
+	LastLSN    uint64 `json:"last_lsn"`    // last record in the log
+	DurableLSN uint64 `json:"durable_lsn"` // last record known to be on disk
+	FlushedLSN uint64 `json:"flushed_lsn"` // last record whose points are in segment files
+
+	CatalogBytes  int64 `json:"catalog_bytes"`
+	ManifestBytes int64 `json:"manifest_bytes"`
+
+	Flushes     int64 `json:"flushes"` // since the database was opened
+	CacheBytes  int64 `json:"cache_bytes"`
+	CacheHits   int64 `json:"cache_hits"`
+	CacheMisses int64 `json:"cache_misses"`
+}
+
+// Stats returns the current counters and sizes.
+func (db *DB) Stats() Stats { return Stats(db.e.Stats()) }
