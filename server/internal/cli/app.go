@@ -70,7 +70,6 @@ database is open elsewhere, 4 it is damaged, 5 any other I/O error.`,
   1 point of 1 series`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(a.In)

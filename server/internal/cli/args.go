@@ -122,7 +122,7 @@ func parseSelector(text string) (sydradb.Selector, error) {
 	}
 	sel, err := sydradb.ParseSelector(text)
 	if err != nil {
-		return sel, usage("selector %q: %w", text, err)
+		return sel, &codedError{ExitUsage, err} // the error quotes the selector
 	}
 	return sel, nil
 }

@@ -25,6 +25,7 @@ func TestUsageErrors(t *testing.T) {
 		words []string
 	}{
 		{[]string{"frobnicate"}, []string{"unknown command", "hint"}},
+		{[]string{"qeury", "a"}, []string{"Did you mean this?", "query"}},
 		{[]string{"query"}, []string{"requires at least 1 arg"}},
 		{[]string{"query", "--nonsense", "a"}, []string{"--nonsense"}},
 		{[]string{"query", "a{"}, []string{`selector "a{"`}},
