@@ -38,17 +38,21 @@ done
 each=${FUZZTIME:-$((BUDGET / ${#jobs[@]} > 2 ? BUDGET / ${#jobs[@]} : 2))s}
 echo "${#jobs[@]} targets in ${#dirs[@]} packages, $each each; compiled in $SECONDS s"
 
+# Before Go 1.27 the fuzzer now and then reports the end of its time as the failure of
+# a target, "context deadline exceeded" and no input (golang/go#75804): no finding.
+ended() { grep -q '^    context deadline exceeded$' <<<"$1" && ! grep -q 'Failing input' <<<"$1"; }
+
 status=0
 for job in "${jobs[@]}"; do
 	read -r dir binary target <<<"$job"
 	package=.${dir#"$PWD"}
 	echo "$package $target"
-	if ! out=$(cd "$dir" && "$binary" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$each" \
-		-test.fuzzminimizetime=100x -test.fuzzcachedir="$corpus/$package" -test.timeout=0 2>&1); then
+	if out=$(cd "$dir" && "$binary" -test.run='^$' -test.fuzz="^$target\$" -test.fuzztime="$each" \
+		-test.fuzzminimizetime=100x -test.fuzzcachedir="$corpus/$package" -test.timeout=0 2>&1) || ended "$out"; then
+		grep -E '^fuzz: elapsed' <<<"$out" | tail -1 || true
+	else
 		echo "$out"
 		status=1
-	else
-		grep -E '^fuzz: elapsed' <<<"$out" | tail -1 || true
 	fi
 done
 exit $status
