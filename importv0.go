@@ -140,7 +140,7 @@ func (in *importer) resolve(id SeriesID) (*Series, error) {
 	if s, ok := in.series[id]; ok {
 		return s, nil
 	}
-	s, err := in.db.e.ResolveIDTags(id, in.tags[id])
+	s, err := in.db.e.ResolveID(id, in.tags[id])
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,8 @@
 package sydradb
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/sydradb/sydradb/internal/engine"
+	"github.com/sydradb/sydradb/internal/tags"
 )
 
 // Series is a handle of one series: resolve it once, then use it for any number of
@@ -28,10 +26,11 @@ func (db *DB) Series(name string, tags ...Tag) (*Series, error) {
 }
 
 // SeriesByID returns the handle of the series with this id. If no such series is
-// known, the handle is that of a series without name and tags, as databases of
-// version 0 hold them; it takes the name of the first series that hashes to its id.
-func (db *DB) SeriesByID(id SeriesID) (*Series, error) {
-	s, err := db.e.ResolveID(id)
+// known, the handle is that of a series with these tags and without a name, as
+// databases of version 0 hold them; it takes the name of the first series that hashes
+// to its id and has these tags.
+func (db *DB) SeriesByID(id SeriesID, tags ...Tag) (*Series, error) {
+	s, err := db.e.ResolveID(id, tags)
 	if err != nil {
 		return nil, err
 	}
@@ -49,21 +48,4 @@ func (s *Series) Name() string { return s.s.Name }
 func (s *Series) Tags() []Tag { return s.s.Tags }
 
 // String returns the series as [ParseSelector] reads it: name{key="value",...}.
-func (s *Series) String() string {
-	var b strings.Builder
-	b.WriteString(s.s.Name)
-	for i, t := range s.s.Tags {
-		if i == 0 {
-			b.WriteByte('{')
-		} else {
-			b.WriteByte(',')
-		}
-		b.WriteString(t.Key)
-		b.WriteByte('=')
-		b.WriteString(strconv.Quote(t.Value))
-	}
-	if len(s.s.Tags) > 0 {
-		b.WriteByte('}')
-	}
-	return b.String()
-}
+func (s *Series) String() string { return tags.FormatSelector(s.s.Name, s.s.Tags) }

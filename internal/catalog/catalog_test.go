@@ -166,11 +166,11 @@ func TestIDWrapsAround(t *testing.T) {
 func TestNamelessSeriesTakesItsName(t *testing.T) {
 	c := newCatalog()
 	id := KeyID(AppendKey(nil, "a", tagsOf("k", "v")))
-	o, err := c.ResolveIDTags(id, tagsOf("k", "v"))
+	o, err := c.ResolveID(id, tagsOf("k", "v"))
 	if err != nil || c.ID(o) != id || c.Name(o) != "" {
 		t.Fatalf("ordinal %d, %v", o, err)
 	}
-	if again, _ := c.ResolveID(id); again != o {
+	if again, _ := c.ResolveID(id, nil); again != o {
 		t.Errorf("ResolveID = %d", again)
 	}
 	c.SetLogged(c.AppendUnlogged(nil, rowsOf(o)))
@@ -191,7 +191,7 @@ func TestNamelessSeriesTakesItsName(t *testing.T) {
 	if len(regs) != 1 || regs[0].Name != "a" || regs[0].ID != id {
 		t.Errorf("the name is not logged: %v", regs)
 	}
-	if got, _ := c.ResolveID(id); got != o {
+	if got, _ := c.ResolveID(id, nil); got != o {
 		t.Errorf("ResolveID = %d", got)
 	}
 }
@@ -200,7 +200,7 @@ func TestNamelessSeriesTakesItsName(t *testing.T) {
 // after: the name still has to be logged.
 func TestNameWaitsForTheLog(t *testing.T) {
 	c := newCatalog()
-	o, _ := c.ResolveID(KeyID([]byte("a|{}")))
+	o, _ := c.ResolveID(KeyID([]byte("a|{}")), nil)
 	before := c.AppendUnlogged(nil, rowsOf(o))
 	resolve(t, c, "a")
 	if fresh := c.SetLogged(before); len(fresh) != 1 {
@@ -220,7 +220,7 @@ func TestNameWaitsForTheLog(t *testing.T) {
 func TestNamelessWithOtherTags(t *testing.T) {
 	c := newCatalog()
 	id := KeyID(AppendKey(nil, "a", tagsOf("k", "v")))
-	o, _ := c.ResolveIDTags(id, tagsOf("k", "w"))
+	o, _ := c.ResolveID(id, tagsOf("k", "w"))
 	named := resolve(t, c, "a", "k", "v")
 	if named == o || c.ID(named) != id+1 || c.Name(o) != "" {
 		t.Errorf("ordinals %d and %d, id %x", o, named, uint64(c.ID(named)))
@@ -228,7 +228,7 @@ func TestNamelessWithOtherTags(t *testing.T) {
 	if got := resolve(t, c, "a", "k", "v"); got != named {
 		t.Errorf("found as %d, want %d", got, named)
 	}
-	if _, err := c.ResolveIDTags(5, tagsOf("", "w")); !errors.Is(err, ErrInvalid) {
+	if _, err := c.ResolveID(5, tagsOf("", "w")); !errors.Is(err, ErrInvalid) {
 		t.Errorf("invalid tags: %v", err)
 	}
 }

@@ -54,7 +54,7 @@ func mixed(t testing.TB, c *Catalog) {
 	for i := range 30 {
 		resolve(t, c, fmt.Sprint("room.", i%4), "floor", fmt.Sprint(i%3), "room", fmt.Sprint(i))
 		resolve(t, c, fmt.Sprint("plain.", i))
-		if _, err := c.ResolveIDTags(base.SeriesID(1000+i), tagsOf("floor", "1", "z", fmt.Sprint(i))[:i%3%2*2]); err != nil {
+		if _, err := c.ResolveID(base.SeriesID(1000+i), tagsOf("floor", "1", "z", fmt.Sprint(i))[:i%3%2*2]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -110,7 +110,7 @@ func TestFileRoundTrip(t *testing.T) {
 // TestNameComesLater appends a series twice: known by its id, and with its name.
 func TestNameComesLater(t *testing.T) {
 	fs, c := fsys.NewMem(), newCatalog()
-	o, _ := c.ResolveIDTags(KeyID(AppendKey(nil, "a", tagsOf("k", "v"))), tagsOf("k", "v"))
+	o, _ := c.ResolveID(KeyID(AppendKey(nil, "a", tagsOf("k", "v"))), tagsOf("k", "v"))
 	f, err := CreateFile(fs, 1)
 	if err != nil {
 		t.Fatal(err)

@@ -58,15 +58,11 @@ func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 	return c.assignLocked(id, free, name, normal)
 }
 
-// ResolveID returns the ordinal of the series with this id, making one that is known
-// by its id alone if there is none.
-func (c *Catalog) ResolveID(id base.SeriesID) (base.Ordinal, error) {
-	return c.ResolveIDTags(id, nil)
-}
-
-// ResolveIDTags is ResolveID for series of which the tags are known as well, but not
-// the name. The tags count only where the series is new.
-func (c *Catalog) ResolveIDTags(id base.SeriesID, tags []base.Tag) (base.Ordinal, error) {
+// ResolveID returns the ordinal of the series with this id, making one without a name
+// if there is none. tags are those that are known of it, in any order; they count only
+// where the series is new. Errors match ErrInvalid, but for the one that all ordinals
+// are given.
+func (c *Catalog) ResolveID(id base.SeriesID, tags []base.Tag) (base.Ordinal, error) {
 	if o, ok := c.ByID(id); ok {
 		return o, nil
 	}

@@ -51,13 +51,13 @@ func (e *Engine) Resolve(name string, tags []base.Tag) (*Series, error) {
 	return e.reg.series(o), nil
 }
 
-// ResolveID returns the series with this id, which it registers without a name if it
-// is new.
-func (e *Engine) ResolveID(id base.SeriesID) (*Series, error) {
+// ResolveID returns the series with this id, which it registers without a name, but
+// with tags, if it is new. tags may be in any order and are not kept.
+func (e *Engine) ResolveID(id base.SeriesID, tags []base.Tag) (*Series, error) {
 	if err := e.usable(); err != nil {
 		return nil, err
 	}
-	o, err := e.reg.catalog.ResolveID(id)
+	o, err := e.reg.catalog.ResolveID(id, tags)
 	if err != nil {
 		return nil, err
 	}

@@ -486,7 +486,7 @@ func TestNamelessSeries(t *testing.T) {
 	e := openTest(t, fs, Options{})
 	key := catalog.AppendKey(nil, "room.temp", nil)
 	id := catalog.KeyID(key)
-	nameless, err := e.ResolveID(id)
+	nameless, err := e.ResolveID(id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,8 @@ package tags
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 )
 
 // MatchType is the comparison that a Matcher makes.
@@ -86,14 +86,13 @@ func (m Matcher) values() ([]string, bool) {
 
 // String returns the condition as ParseSelector reads it inside braces.
 func (m Matcher) String() string {
-	key := m.key
-	if !isPlainKey(key) {
-		key = strconv.Quote(key)
-	}
-	return key + m.matchType.String() + strconv.Quote(m.value)
+	return quoteWord(m.key) + m.matchType.String() + strconv.Quote(m.value)
 }
 
-// isPlainKey reports whether ParseSelector reads key without quotes.
-func isPlainKey(key string) bool {
-	return key != "" && !slices.ContainsFunc([]rune(key), isDelimiter)
+// quoteWord returns a name or key as ParseSelector reads it: in quotes where needed.
+func quoteWord(word string) string {
+	if word == "" || strings.ContainsFunc(word, isDelimiter) {
+		return strconv.Quote(word)
+	}
+	return word
 }

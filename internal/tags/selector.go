@@ -31,6 +31,24 @@ func ParseSelector(text string) ([]Matcher, error) {
 	return ms, nil
 }
 
+// FormatSelector returns the text of which ParseSelector makes the conditions that a
+// series has this name and these tags.
+func FormatSelector(name string, tags []base.Tag) string {
+	out := []byte(quoteWord(name))
+	for i, t := range tags {
+		if i == 0 {
+			out = append(out, '{')
+		} else {
+			out = append(out, ',')
+		}
+		out = append(out, Matcher{key: t.Key, value: t.Value}.String()...)
+	}
+	if len(tags) > 0 {
+		out = append(out, '}')
+	}
+	return string(out)
+}
+
 // parser reads text from pos on. After an error pos is where it was found.
 type parser struct {
 	text string

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sydradb/sydradb/internal/base"
 )
 
 func TestParseSelector(t *testing.T) {
@@ -162,4 +164,32 @@ func FuzzParseSelector(f *testing.F) {
 			t.Fatalf("%q reads as %v, then as %v", text, ms, again)
 		}
 	})
+}
+
+// TestFormatSelector verifies that a formatted series selects itself, however odd its
+// name and tags are.
+func TestFormatSelector(t *testing.T) {
+	for _, name := range []string{"room.temp", "a b", `q"uo'te`, "{x}", "a=b", "π", "\x01", "series:ff"} {
+		for _, tags := range [][]base.Tag{
+			nil,
+			{{Key: "k", Value: ""}},
+			{{Key: "host", Value: `a"b\c`}, {Key: "odd, \n key", Value: "v\x00\u2028"}},
+		} {
+			text := FormatSelector(name, tags)
+			ms, err := ParseSelector(text)
+			if err != nil {
+				t.Errorf("%s: %v", text, err)
+				continue
+			}
+			if len(ms) != 1+len(tags) || ms[0].Key() != base.NameKey || ms[0].Value() != name {
+				t.Errorf("%s reads as %v", text, ms)
+				continue
+			}
+			for i, tag := range tags {
+				if ms[i+1].Key() != tag.Key || ms[i+1].Value() != tag.Value || ms[i+1].Type() != Equal {
+					t.Errorf("%s: condition %v, want tag %v", text, ms[i+1], tag)
+				}
+			}
+		}
+	}
 }

@@ -9,7 +9,7 @@ import (
 // Resolver gives series. A *sydradb.DB is one.
 type Resolver interface {
 	Series(name string, tags ...sydradb.Tag) (*sydradb.Series, error)
-	SeriesByID(id sydradb.SeriesID) (*sydradb.Series, error)
+	SeriesByID(id sydradb.SeriesID, tags ...sydradb.Tag) (*sydradb.Series, error)
 }
 
 // maxCached bounds the memory that a Cache takes for inputs with very many series.
@@ -53,8 +53,8 @@ func (c *Cache) resolve(text []byte, name string, tags []sydradb.Tag) (*sydradb.
 }
 
 // resolveID is resolve for a series that the input names by its id.
-func (c *Cache) resolveID(text []byte, id sydradb.SeriesID) (*sydradb.Series, error) {
-	s, err := c.db.SeriesByID(id)
+func (c *Cache) resolveID(text []byte, id sydradb.SeriesID, tags []sydradb.Tag) (*sydradb.Series, error) {
+	s, err := c.db.SeriesByID(id, tags...)
 	if err != nil {
 		return nil, err
 	}

@@ -157,18 +157,21 @@ func (p *csvParser) addRow(row []string, out Points) Outcome {
 }
 
 func (p *csvParser) resolve(row []string, column string) (*sydradb.Series, error) {
+	tags, err := p.rowTags(row)
+	if err != nil {
+		return nil, err
+	}
 	name := p.columns.Name
 	if p.series >= 0 && row[p.series] != "" {
 		name = row[p.series]
 	}
-	if name == "" && p.id >= 0 && row[p.id] != "" {
+	switch {
+	case name == "" && p.id >= 0 && row[p.id] != "":
 		id, err := strconv.ParseUint(row[p.id], 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("series_id %s is not an integer from 0 to 2^64-1", clip([]byte(row[p.id])))
 		}
-		return p.cache.resolveID(p.key, sydradb.SeriesID(id))
-	}
-	switch {
+		return p.cache.resolveID(p.key, sydradb.SeriesID(id), tags)
 	case name == "" && column == "value":
 		return nil, errors.New("the series has no name")
 	case name == "":
@@ -176,7 +179,11 @@ func (p *csvParser) resolve(row []string, column string) (*sydradb.Series, error
 	default:
 		name = fieldSeries(name, column)
 	}
-	var tags []sydradb.Tag
+	return p.cache.resolve(p.key, name, tags)
+}
+
+// rowTags returns the tags of a row, from their columns and from the object in one.
+func (p *csvParser) rowTags(row []string) (tags []sydradb.Tag, err error) {
 	for _, c := range p.tags {
 		tags = append(tags, sydradb.Tag{Key: p.header[c], Value: row[c]})
 	}
@@ -187,7 +194,7 @@ func (p *csvParser) resolve(row []string, column string) (*sydradb.Series, error
 		}
 		tags = append(tags, more...)
 	}
-	return p.cache.resolve(p.key, name, tags)
+	return tags, nil
 }
 
 // parseTags reads a JSON object of strings.

@@ -169,7 +169,7 @@ func (p *ndjsonParser) series(l *line) (*sydradb.Series, error) {
 		if l.id == nil {
 			return nil, errors.New(`"series" is missing`)
 		}
-		return p.seriesByID(l.id)
+		return p.seriesByID(l)
 	}
 	name, err := seriesName(l.series)
 	if err != nil {
@@ -185,13 +185,15 @@ func (p *ndjsonParser) series(l *line) (*sydradb.Series, error) {
 	return p.cache.resolve(p.key, string(name), p.takeTags(l.tags))
 }
 
-func (p *ndjsonParser) seriesByID(v *fastjson.Value) (*sydradb.Series, error) {
+// seriesByID returns the series of a line that names it by its id. The tags matter
+// only where the id is new, so they are no part of the key of the cache.
+func (p *ndjsonParser) seriesByID(l *line) (*sydradb.Series, error) {
 	p.key = append(p.key[:0], keyID)
-	switch v.Type() {
+	switch l.id.Type() {
 	case fastjson.TypeNumber:
-		p.key = v.MarshalTo(p.key)
+		p.key = l.id.MarshalTo(p.key)
 	case fastjson.TypeString:
-		p.key = append(p.key, v.GetStringBytes()...)
+		p.key = append(p.key, l.id.GetStringBytes()...)
 	}
 	if s := p.cache.get(p.key); s != nil {
 		return s, nil
@@ -200,7 +202,13 @@ func (p *ndjsonParser) seriesByID(v *fastjson.Value) (*sydradb.Series, error) {
 	if err != nil {
 		return nil, fmt.Errorf("series_id %s is not an integer from 0 to 2^64-1", clip(p.key[1:]))
 	}
-	return p.cache.resolveID(p.key, sydradb.SeriesID(id))
+	key := len(p.key)
+	err = p.appendTags(l.tags)
+	p.key = p.key[:key]
+	if err != nil {
+		return nil, err
+	}
+	return p.cache.resolveID(p.key, sydradb.SeriesID(id), p.takeTags(l.tags))
 }
 
 // addFields adds one point for each numeric field, to the series <series>_<field>, or

@@ -36,7 +36,7 @@ func (f *fakeDB) Series(name string, tags ...sydradb.Tag) (*sydradb.Series, erro
 	return f.get(name), nil
 }
 
-func (f *fakeDB) SeriesByID(id sydradb.SeriesID) (*sydradb.Series, error) {
+func (f *fakeDB) SeriesByID(id sydradb.SeriesID, _ ...sydradb.Tag) (*sydradb.Series, error) {
 	return f.get(fmt.Sprintf("id:%d", id)), nil
 }
 
