@@ -6,7 +6,7 @@ BIN := bin/sydradb
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## ingest a small real data set, find and query it, draw a chart
@@ -26,8 +26,12 @@ lint: ## the stages of "make test" that run no tests of the engine
 	go test ./internal/lint
 
 .PHONY: bench
-bench: ## benchmarks of the root module
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## ingest, scans, flush and replay of a fleet of 4,000 series; two minutes
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m .
+
+.PHONY: bench-all
+bench-all: ## the benchmarks of every package of the root module as well
+	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, a minute each (FUZZTIME=10m for longer)

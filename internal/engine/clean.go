@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	iofs "io/fs"
 	"path"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -32,9 +31,10 @@ func (r *recovery) clean() error {
 		return err
 	}
 	var unlinked []string
+	found := make(map[string]struct{})
 	for _, hour := range hours {
 		if hour.Dir {
-			removed, err := r.cleanHour(path.Join(base.SegmentsDir, hour.Name))
+			removed, err := r.cleanHour(path.Join(base.SegmentsDir, hour.Name), found)
 			if err != nil {
 				return err
 			}
@@ -42,15 +42,16 @@ func (r *recovery) clean() error {
 		}
 	}
 	r.manifest.Unlinked(unlinked)
-	return r.warnMissing()
+	r.warnMissing(found)
+	return nil
 }
 
 // isTemp reports whether e, at path, is a file that was still being written.
 func isTemp(e fsys.Entry, path string) bool { return e.Regular && base.IsTemp(path) }
 
 // cleanHour cleans one directory of segment files and returns the paths it removed,
-// durably, because the MANIFEST owed it.
-func (r *recovery) cleanHour(dir string) (removed []string, err error) {
+// durably, because the MANIFEST owed it. It adds those of live files to found.
+func (r *recovery) cleanHour(dir string, found map[string]struct{}) (removed []string, err error) {
 	files, err := r.fs.List(dir)
 	if err != nil {
 		return nil, err
@@ -64,6 +65,9 @@ func (r *recovery) cleanHour(dir string) (removed []string, err error) {
 		}
 		switch {
 		case !f.Regular:
+			continue
+		case fate == manifest.FateKeep:
+			found[file] = struct{}{}
 			continue
 		case fate == manifest.FateRemove:
 			if err := r.fs.Remove(file); err != nil {
@@ -107,17 +111,12 @@ func (r *recovery) quarantine(file string) error {
 	return errors.Join(r.fs.Rename(file, name), r.fs.SyncDir(base.QuarantineDir), r.fs.SyncDir(""))
 }
 
-// warnMissing logs live files that are not there: what they held is lost, and queries
-// that need them say so; everything else works.
-func (r *recovery) warnMissing() error {
-	live := r.manifest.State().Live
-	for i := range live {
-		_, err := r.fs.Stat(live[i].Path)
-		if errors.Is(err, iofs.ErrNotExist) {
-			r.opts.Logger.Error("a segment file is missing; queries that need it fail", "file", live[i].Path)
-		} else if err != nil {
-			return err
+// warnMissing logs live files that are not among those found: what they held is lost,
+// and queries that need them say so; everything else works.
+func (r *recovery) warnMissing(found map[string]struct{}) {
+	for _, live := range r.manifest.State().Live {
+		if _, ok := found[live.Path]; !ok {
+			r.opts.Logger.Error("a segment file is missing; queries that need it fail", "file", live.Path)
 		}
 	}
-	return nil
 }
