@@ -2,31 +2,48 @@ package sydradb
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/engine"
 )
 
 // Batch collects points that are to be stored as one unit. The zero value is an
 // empty batch. A Batch is for one goroutine at a time; reuse it with Reset.
 type Batch struct {
-	rows []base.Row
+	rows    []base.Row
+	db      *DB // whose series the rows are of
+	foreign int // 1 + position of the first row of another DB's series; 0 if there is none
 }
 
 // NewBatch returns an empty batch.
-func (db *DB) NewBatch() *Batch { return &Batch{} }
+func (db *DB) NewBatch() *Batch { return &Batch{db: db} }
 
-// Add appends the point (ts, value) of series s, which must come from the DB that
-// the batch will be written to. ts is in Unix nanoseconds; whether it lies within
-// [MinTime] and [MaxTime] is checked by Write.
+// Add appends the point (ts, value) of series s, which must not be nil. ts is in Unix
+// nanoseconds. That it lies within [MinTime] and [MaxTime], and that s comes from the DB
+// that the batch is written to, is checked by Write.
 func (b *Batch) Add(s *Series, ts int64, value float64) {
+	if s.db != b.db {
+		b.setDB(s.db)
+	}
 	b.rows = append(b.rows, base.Row{TS: ts, Value: value, Ordinal: s.s.Ordinal})
+}
+
+// setDB takes note that the next row is of a series of db.
+func (b *Batch) setDB(db *DB) {
+	if len(b.rows) == 0 {
+		b.db = db
+	} else if b.foreign == 0 {
+		b.foreign = len(b.rows) + 1
+	}
 }
 
 // Len returns the number of points in the batch.
 func (b *Batch) Len() int { return len(b.rows) }
 
 // Reset empties the batch and keeps its memory for the next points.
-func (b *Batch) Reset() { b.rows = b.rows[:0] }
+func (b *Batch) Reset() { b.rows, b.foreign = b.rows[:0], 0 }
 
 // Write stores the batch as one unit: after a crash all of its points are readable
 // or none is. A point with the series and time of an older one replaces it for every
@@ -38,12 +55,41 @@ func (b *Batch) Reset() { b.rows = b.rows[:0] }
 // Write waits for its turn behind other writers, for at most ten seconds
 // ([ErrOverloaded]). If ctx ends before the turn came, nothing is stored; if it ends
 // later, whether the batch is stored is not known, and writing it again is harmless.
-// Other errors, with nothing stored: a [*PointError] for the first point outside the
-// accepted times, [ErrTooLarge], [ErrDiskFull], [ErrStorageFailed], [ErrClosed].
+// Other errors, with nothing stored: a [*PointError] for the first point that cannot be
+// stored, [ErrTooLarge], [ErrDiskFull], [ErrStorageFailed], [ErrClosed]. An empty batch
+// is written without any effect.
 func (db *DB) Write(ctx context.Context, b *Batch) error {
+	switch {
+	case len(b.rows) > 0 && b.db != db:
+		return &PointError{Index: 0, TS: b.rows[0].TS, Err: errForeign}
+	case b.foreign > 0:
+		return &PointError{Index: b.foreign - 1, TS: b.rows[b.foreign-1].TS, Err: errForeign}
+	}
 	kept, err := db.e.Write(ctx, b.rows)
 	if kept {
 		b.rows = nil // the writer still reads them
 	}
+	if refused, ok := err.(*engine.PointError); ok {
+		return (*PointError)(refused)
+	}
 	return err
 }
+
+// PointError is returned by [DB.Write] for the first point that cannot be stored: its
+// time is out of range, or its series belongs to another DB. Nothing of the batch is
+// stored.
+type PointError struct {
+	Index int   // position in the batch, from 0
+	TS    int64 // the point's time, in Unix nanoseconds
+	Err   error // what is wrong with it
+}
+
+// Error names position, time and reason.
+func (e *PointError) Error() string {
+	return fmt.Sprintf("point %d of the batch, at %d ns: %v", e.Index, e.TS, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *PointError) Unwrap() error { return e.Err }
+
+var errForeign = errors.New("its series belongs to another database")

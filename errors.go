@@ -24,7 +24,7 @@ var (
 
 // Errors of writing. After each of them nothing of the batch is stored.
 var (
-	// ErrClosed is returned by every method after Close.
+	// ErrClosed is returned by every method that uses the database after Close.
 	ErrClosed = engine.ErrClosed
 	// ErrTooLarge means that the batch would take more than 32 MiB in the log.
 	ErrTooLarge = engine.ErrTooLarge
@@ -42,10 +42,6 @@ var (
 // ErrLimit means that a query went over [Query.MaxSeries] or [Query.MaxPoints].
 var ErrLimit = engine.ErrLimit
 
-// PointError is returned by [DB.Write] for the first point that cannot be stored. It
-// names the position in the batch, the time and the reason.
-type PointError = engine.PointError
-
 // ErrInvalidSeries matches what [DB.Series] returns for a name or tag that a series
-// cannot have. The message names the tag and the reason.
+// cannot have. The message says what is wrong with it.
 var ErrInvalidSeries = catalog.ErrInvalid

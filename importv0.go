@@ -144,7 +144,7 @@ func (in *importer) resolve(id SeriesID) (*Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.series[id] = &Series{s}
+	in.series[id] = &Series{in.db, s}
 	return in.series[id], nil
 }
 

@@ -171,7 +171,7 @@ func describe(reg base.Registration) string {
 	if s.Name == "" {
 		s.Name = fmt.Sprintf("series:%x", uint64(s.ID))
 	}
-	return (&Series{&s}).String()
+	return (&Series{s: &s}).String()
 }
 
 func (i *inspector) registration(offset int64, reg base.Registration) error {

@@ -39,7 +39,7 @@ type Options struct {
 	InMemory bool
 
 	// MemtableBytes is the size at which points held in memory are written to segment
-	// files. Two of them can exist at a time. Default 128 MiB, at least 64 KiB; it grows
+	// files. Two of them can exist at a time. Default 128 MiB, at least 4 KiB; it grows
 	// by itself when there are many active series.
 	MemtableBytes int64
 	// FlushInterval is the longest time that points wait in memory for their segment

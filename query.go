@@ -76,7 +76,8 @@ func (s Selector) engine() engine.Selector {
 // Query says which points to read.
 type Query struct {
 	Selector Selector
-	// Start and End bound the times, both inclusive, in Unix nanoseconds.
+	// Start and End bound the times, both inclusive, in Unix nanoseconds. They have no
+	// defaults: [MinTime] and [MaxTime] ask for everything.
 	Start, End int64
 	// MaxSeries and MaxPoints, if not 0, end the query with [ErrLimit] when it would
 	// return more.
@@ -110,7 +111,7 @@ func (db *DB) Query(ctx context.Context, q Query) (*Iterator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Iterator{it: it}, nil
+	return &Iterator{db: db, it: it}, nil
 }
 
 // Find returns the series that sel selects and that have at least one point from
@@ -122,7 +123,7 @@ func (db *DB) Find(ctx context.Context, sel Selector, start, end int64) ([]*Seri
 	}
 	out := make([]*Series, len(found))
 	for i, s := range found {
-		out[i] = &Series{s}
+		out[i] = &Series{db, s}
 	}
 	return out, nil
 }
@@ -134,6 +135,7 @@ func (db *DB) Find(ctx context.Context, sel Selector, start, end int64) ([]*Seri
 //	}
 //	if err := it.Err(); err != nil { ... }
 type Iterator struct {
+	db     *DB
 	it     *engine.Iterator
 	series *Series // of the current block
 }
@@ -144,7 +146,7 @@ func (it *Iterator) Next() bool {
 		return false
 	}
 	if s := it.it.Block().Series; it.series == nil || it.series.s != s {
-		it.series = &Series{s}
+		it.series = &Series{it.db, s}
 	}
 	return true
 }

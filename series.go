@@ -9,7 +9,8 @@ import (
 // points. It stays valid until the DB is closed, may be shared between goroutines,
 // and never changes.
 type Series struct {
-	s *engine.Series
+	db *DB
+	s  *engine.Series
 }
 
 // Series returns the handle of the series with this name and these tags. Tags may
@@ -22,7 +23,7 @@ func (db *DB) Series(name string, tags ...Tag) (*Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Series{s}, nil
+	return &Series{db, s}, nil
 }
 
 // SeriesByID returns the handle of the series with this id. If no such series is
@@ -34,7 +35,7 @@ func (db *DB) SeriesByID(id SeriesID, tags ...Tag) (*Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Series{s}, nil
+	return &Series{db, s}, nil
 }
 
 // ID returns the number under which the series is stored.

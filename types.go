@@ -13,8 +13,8 @@ const (
 // within a series and not empty; a tag with an empty value is the same as no tag.
 type Tag = base.Tag
 
-// SeriesID names a series on disk and in exports: the xxHash64 of its name and tags,
-// or, where that number was taken, the next free one.
+// SeriesID is the uint64 that names a series on disk and in exports: the xxHash64 of its
+// name and tags or, where that number was taken, the next free one.
 type SeriesID = base.SeriesID
 
 // CorruptionError says which bytes on disk cannot be what was written: File

@@ -35,11 +35,16 @@ func check(ctx context.Context, fs fsys.FS, hash func([]byte) uint64) (report *C
 	if isNew {
 		return nil, fmt.Errorf("%w: it is empty, or holds one that was never finished", ErrNotDatabase)
 	}
-	lock, err := fs.Lock(base.LockFile)
-	if err != nil {
+	// A copy may lack the lock file: nobody has it open then, and none is made.
+	if found, err := fsys.Exists(fs, base.LockFile); err != nil {
 		return nil, err
+	} else if found {
+		lock, err := fs.Lock(base.LockFile)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, lock.Close()) }()
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
 	c := checker{ctx: ctx, fs: fs, catalog: catalog.New(dict.New(), catalog.Options{Hash: hash}), known: true}
 	if err := c.run(); err != nil {
 		return nil, err

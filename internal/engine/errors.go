@@ -19,7 +19,8 @@ var (
 	ErrLimit         = errors.New("query limit exceeded")
 )
 
-// PointError reports the first point of a batch that cannot be stored.
+// PointError reports the first point of a batch that cannot be stored, see the root
+// package, whose type has the same fields.
 type PointError struct {
 	Index int   // position in the batch
 	TS    int64 // its time, Unix nanoseconds

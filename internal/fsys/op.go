@@ -64,6 +64,9 @@ type Op struct {
 // String returns one line without its end, fit for golden files: the kind, the path
 // and what else is known.
 func (o Op) String() string {
+	if o.Path == "" {
+		o.Path = "." // the root
+	}
 	switch o.Kind {
 	case OpRename, OpLink:
 		return fmt.Sprintf("%v %s %s", o.Kind, o.Path, o.NewPath)

@@ -242,6 +242,10 @@ func (o *osFS) Lock(path string) (io.Closer, error) {
 		return nil, err
 	}
 	f, _, err := o.openRegular(OpLock, path, os.O_RDWR|os.O_CREATE)
+	if errors.Is(err, iofs.ErrPermission) {
+		// Who may only read can still keep writers out.
+		f, _, err = o.openRegular(OpLock, path, os.O_RDONLY)
+	}
 	if err != nil {
 		return nil, osError(err)
 	}

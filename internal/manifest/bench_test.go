@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -43,6 +44,21 @@ func BenchmarkRead(b *testing.B) {
 			perEntry(b, n)
 		})
 	}
+	// What the standard library takes to fill the struct, with nothing verified.
+	b.Run("json=24000", func(b *testing.B) {
+		const n = 24_000
+		e := editN(1, entries(0, n), nil)
+		line, _ := appendLine(nil, &e)
+		b.SetBytes(int64(len(line)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var e Edit
+			if err := json.Unmarshal(line, &e); err != nil || len(e.Add) != n {
+				b.Fatal(len(e.Add), err)
+			}
+		}
+		perEntry(b, n)
+	})
 }
 
 // Many short edits, each with a removal, read as fast as one long one.

@@ -94,7 +94,7 @@ func (w *walk) misplaced(rec Record) *flaw {
 	case (rec.Type == TypeHeader) != (rec.Offset == 0):
 		cause = errors.New("a file starts with its header, and has no other")
 	case rec.Type == TypeHeader && string(rec.Body) != string(w.opts.UUID[:]):
-		cause = errors.New("header of another database's log")
+		cause = errors.New("header of another database's log, or FORMAT names another one")
 	case rec.LSN > w.next && rec.LSN <= w.opts.Flushed+1:
 		w.next = rec.LSN // none of those that are not there is needed
 		return nil

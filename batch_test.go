@@ -1,0 +1,56 @@
+package sydradb
+
+import (
+	"errors"
+	"testing"
+)
+
+// TestForeignSeriesAreRefused verifies that a handle of one DB does not write to a
+// series of another that happens to have the same place there.
+func TestForeignSeriesAreRefused(t *testing.T) {
+	open := func(name string) (*DB, *Series) {
+		db, err := Open("", &Options{InMemory: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		s, err := db.Series(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db, s
+	}
+	a, ofA := open("a")
+	b, ofB := open("b")
+	for want, series := range map[int][]*Series{0: {ofA}, 1: {ofB, ofA}, 2: {ofB, ofB, ofA, ofB}} {
+		var batch Batch
+		for i, s := range series {
+			batch.Add(s, int64(i), 1)
+		}
+		var refused *PointError
+		if err := b.Write(t.Context(), &batch); !errors.As(err, &refused) || refused.Index != want {
+			t.Errorf("error %v, want one at point %d", err, want)
+		}
+	}
+	if s := b.Stats(); s.MemtablePoints != 0 {
+		t.Errorf("%d points were stored", s.MemtablePoints)
+	}
+	batch := b.NewBatch()
+	batch.Add(ofA, 1, 1)
+	batch.Reset()
+	batch.Add(ofB, 1, 1)
+	if err := b.Write(t.Context(), batch); err != nil {
+		t.Errorf("after Reset: %v", err)
+	}
+	batch.Reset()
+	batch.Add(ofA, 1, 1)
+	if err := a.Write(t.Context(), batch); err != nil {
+		t.Errorf("reused for another DB: %v", err)
+	}
+	batch.Reset()
+	batch.Add(ofA, MaxTime+1, 1)
+	var refused *PointError
+	if err := a.Write(t.Context(), batch); !errors.As(err, &refused) || refused.TS != MaxTime+1 {
+		t.Errorf("time out of range: %v", err)
+	}
+}
