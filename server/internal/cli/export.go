@@ -4,12 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
-	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
 
 	"github.com/sydradb/sydradb"
@@ -24,7 +19,8 @@ series a measurement with one field called value; it has no NaN and no infinitie
 and no control characters in names, so such points are left out and counted, and the
 exit code is 1. csv is series,tags,ts,value.
 
-With --output the file gets its name only when it is complete.`
+With --output the file gets its name only when it is complete. A pipe or a device is
+written to, and what a symbolic link names is replaced, not the link.`
 
 const exportExample = `  $ sydradb ingest points.ndjson 2>/dev/null
   $ sydradb export --format influx
@@ -59,7 +55,9 @@ func (a *App) exportCommand() *cobra.Command {
 				return err
 			}
 			return a.withExistingDB(func(db *sydradb.DB) error {
-				err := a.export(cmd.Context(), db, q, render.Format(format.value), output)
+				err := a.writeOutput(output, func(w io.Writer) error {
+					return a.export(cmd.Context(), db, q, render.Format(format.value), w)
+				})
 				var unwritable *render.UnwritableError
 				if errors.As(err, &unwritable) {
 					return &codedError{ExitRefused, err}
@@ -70,55 +68,12 @@ func (a *App) exportCommand() *cobra.Command {
 	}
 	times.addFlags(c)
 	format = a.addChoice(c, "format", "ndjson", "format of the output", "ndjson", "csv", "influx")
-	c.Flags().StringVarP(&output, "output", "o", "", "file to write, compressed if it ends in .gz or .zst (default: standard output)")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write, compressed if it ends in .gz or .zst (default, and -: standard output)")
 	return c
 }
 
-// export prints the points of q to the file output, or to standard output if it is
-// empty. An *render.UnwritableError leaves the rest of the export in place.
-func (a *App) export(ctx context.Context, db *sydradb.DB, q sydradb.Query, format render.Format, output string) error {
-	if output == "" {
-		return a.exportTo(ctx, db, q, format, a.Out)
-	}
-	// Beside its final place, so that the rename stays within one file system.
-	f, err := os.CreateTemp(filepath.Dir(output), "."+filepath.Base(output)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // fails once it is renamed
-	refused := a.exportCompressed(ctx, db, q, format, output, f)
-	var unwritable *render.UnwritableError
-	if refused != nil && !errors.As(refused, &unwritable) {
-		return errors.Join(refused, f.Close())
-	}
-	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), output); err != nil {
-		return err
-	}
-	return refused
-}
-
-func (a *App) exportCompressed(ctx context.Context, db *sydradb.DB, q sydradb.Query, format render.Format, name string, f *os.File) error {
-	var w io.WriteCloser
-	switch {
-	case strings.HasSuffix(name, ".gz"):
-		w = gzip.NewWriter(f)
-	case strings.HasSuffix(name, ".zst"):
-		z, err := zstd.NewWriter(f)
-		if err != nil {
-			return err
-		}
-		w = z
-	default:
-		return a.exportTo(ctx, db, q, format, f)
-	}
-	err := a.exportTo(ctx, db, q, format, w)
-	return errors.Join(err, w.Close())
-}
-
-func (a *App) exportTo(ctx context.Context, db *sydradb.DB, q sydradb.Query, format render.Format, to io.Writer) error {
+// export prints the points of q to w.
+func (a *App) export(ctx context.Context, db *sydradb.DB, q sydradb.Query, format render.Format, to io.Writer) error {
 	w, err := render.New(format, to)
 	if err != nil {
 		return err
