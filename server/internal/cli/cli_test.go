@@ -165,6 +165,20 @@ func TestExportedPointsComeBackBitByBit(t *testing.T) {
 		p.want(0, "", "", "ingest", file, "--data-dir", copied)
 		p.want(0, specialsOut, "", "export", "--data-dir", copied)
 	}
+	// The name of the file says what is in it, as it does for ingest.
+	for _, file := range []string{"all.csv", "all.CSV.gz", "all.lp", "all.influx.zst", "all.json"} {
+		p.run("", "export", "s", "--output", file, "--start", "0", "--end", "1")
+		copied := "copy-" + file
+		p.want(0, "", "", "ingest", file, "--data-dir", copied)
+		p.want(0, specialsOut[:strings.IndexByte(specialsOut, '\n')+1], "", "export", "--data-dir", copied)
+	}
+	p.want(0, "", "", "export", "--output", "odd.csv", "--format", "ndjson")
+	if text, err := os.ReadFile(filepath.Join(p.dir, "odd.csv")); err != nil || string(text) != specialsOut {
+		t.Errorf("a format of its own: %s, %v", text, err)
+	}
+	if text, err := os.ReadFile(filepath.Join(p.dir, "all.csv")); err != nil || !strings.HasPrefix(string(text), "series,tags,ts,value\n") {
+		t.Errorf("all.csv: %s, %v", text, err)
+	}
 	// The output of query as well, and a name that no ingest would make.
 	r := p.run("", "query", `s{"k e"!=""}`, "--format", "ndjson")
 	if r.code != 0 { // a key with a space may not be writable in a selector

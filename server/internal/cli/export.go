@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/ingest"
 	"github.com/sydradb/sydradb/server/internal/render"
 )
 
@@ -54,6 +55,9 @@ func (a *App) exportCommand() *cobra.Command {
 			if q.Start, q.End, err = times.bounds(a.Now()); err != nil {
 				return err
 			}
+			if format.value == "" {
+				format.value = string(ingest.FormatOf(output))
+			}
 			return a.withExistingDB(func(db *sydradb.DB) error {
 				err := a.writeOutput(output, func(w io.Writer) error {
 					return a.export(cmd.Context(), db, q, render.Format(format.value), w)
@@ -67,7 +71,7 @@ func (a *App) exportCommand() *cobra.Command {
 		},
 	}
 	times.addFlags(c)
-	format = a.addChoice(c, "format", "ndjson", "format of the output", "ndjson", "csv", "influx")
+	format = a.addChoice(c, "format", "", "format of the output, by default that of the name of --output, else ndjson", "ndjson", "csv", "influx")
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write, compressed if it ends in .gz or .zst (default, and -: standard output)")
 	return c
 }
