@@ -48,7 +48,7 @@ type Job struct {
 	// another goroutine than that of Run, but never twice at a time.
 	Committed func(Progress)
 	// RefusedLine is called for each record that was refused, or whose fields were,
-	// from the goroutine of Run.
+	// with the line that it begins with, from the goroutine of Run.
 	RefusedLine func(input string, line int, o Outcome)
 
 	now       Progress // what was read, committed or not
@@ -65,8 +65,8 @@ type chunk struct {
 
 func (c *chunk) Add(s *sydradb.Series, ts int64, value float64) { c.batch.Add(s, ts, value) }
 
-// Run reads in to its end. When ctx ends, or the input fails, what was read so far is
-// committed, and Run returns the error. After an error of ctx a goroutine may still
+// Run reads in to its end. When ctx ends, or the input fails, the whole records read
+// so far are committed, and Run returns the error. After an error of ctx a goroutine may still
 // wait in in.Read, so in must not be closed.
 func (j *Job) Run(ctx context.Context, in *Input) error {
 	if j.committer == nil {
@@ -147,8 +147,8 @@ func (f *fileRun) run(ctx context.Context, in io.Reader) error {
 		select {
 		case b := <-reader.blocks:
 			f.cut.add(b.bytes)
-			if b.err != nil {
-				f.cut.end()
+			if b.err == io.EOF {
+				f.cut.end() // after another error a rest without its line end is no record
 			}
 			if err := f.parse(); err != nil {
 				return err
@@ -189,7 +189,7 @@ func (f *fileRun) parse() error {
 		f.now.Refused += int64(o.Refused)
 		f.now.Rounded += int64(o.Rounded)
 		if o.Refused > 0 {
-			f.RefusedLine(f.name, f.cut.line, o)
+			f.RefusedLine(f.name, f.cut.first, o)
 		}
 		if err := f.parser.Err(); err != nil {
 			return &UnusableError{f.name, err}

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
 func memoryDB(tb testing.TB) *sydradb.DB {
@@ -134,25 +135,68 @@ func TestJobWaitsForAnOverloadedDatabase(t *testing.T) {
 	}
 }
 
+// The line through which an input is cut looks like another one with another value: it
+// is no line at all.
 func TestJobKeepsWhatPrecedesABadInput(t *testing.T) {
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	if _, err := z.Write(manyLines(50_000)); err != nil {
+	const lines = 30_000
+	for format, line := range map[Format]string{
+		NDJSON: `{"series":"a","ts":%d,"value":1}`, Influx: "a value=1 %d", CSV: "%d,1",
+	} {
+		var text bytes.Buffer
+		if format == CSV {
+			fmt.Fprintln(&text, "ts,a")
+		}
+		for i := range lines {
+			fmt.Fprintf(&text, line+"\n", 1694300000+i)
+		}
+		for name, packed := range map[string][]byte{"x.gz": pack(t, text.Bytes(), gzip.NewWriter), "x.zst": pack(t, text.Bytes(), newZstd)} {
+			path := writeFile(t, name, packed[:len(packed)*2/3])
+			db := memoryDB(t)
+			j := &Job{DB: db, Format: format, Parser: ParserOptions{Unit: literal.Second}, RefusedLine: func(_ string, line int, o Outcome) {
+				t.Errorf("%s %s:%d: %v", format, name, line, o.Err)
+			}}
+			if err := runFile(t.Context(), j, path); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s %s: error %v", format, name, err)
+			}
+			done, err := j.Finish()
+			header := int64(0)
+			if format == CSV {
+				header = 1
+			}
+			if err != nil || done.Points < 1000 || done.Refused != 0 || done.Lines != done.Points+header {
+				t.Errorf("%s %s: %+v, %v", format, name, done, err)
+			}
+			it, err := db.Query(t.Context(), sydradb.Query{Start: sydradb.MinTime, End: (1694300000 - 1) * 1e9})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if it.Next() {
+				t.Errorf("%s %s: points of a line that is not there: %v", format, name, it.Block().Times)
+			}
+			it.Close()
+		}
+	}
+}
+
+func newZstd(w io.Writer) io.WriteCloser {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		panic(err)
+	}
+	return z
+}
+
+func pack[W io.WriteCloser](t *testing.T, text []byte, compressor func(io.Writer) W) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := compressor(&b)
+	if _, err := w.Write(text); err != nil {
 		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cut := packed.Bytes()[:packed.Len()/2]
-	j := &Job{DB: memoryDB(t), Format: NDJSON, RefusedLine: func(string, int, Outcome) {}}
-	path := writeFile(t, "x.ndjson.gz", cut)
-	if err := runFile(t.Context(), j, path); !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), path) {
-		t.Errorf("error %v", err)
-	}
-	// The cut went through a line: all of them but that one are there.
-	if done, err := j.Finish(); err != nil || done.Points < 10_000 || done.Refused != 1 {
-		t.Errorf("%+v, %v", done, err)
-	}
+	return b.Bytes()
 }
 
 func TestJobEndsWithItsContext(t *testing.T) {

@@ -92,7 +92,7 @@ func parseAll(t *testing.T, format Format, o ParserOptions, text string) (points
 			t.Errorf("outcome %+v of %q: a refusal without a reason, or the other way round", out, record)
 		}
 		if out.Refused > 0 {
-			refusals = append(refusals, fmt.Sprintf("%d: %v", cut.line, out.Err))
+			refusals = append(refusals, fmt.Sprintf("%d: %v", cut.first, out.Err))
 		}
 	}
 }
@@ -216,7 +216,10 @@ func TestInflux(t *testing.T) {
 			want: []string{`my m_fi eld ta,g=a=b c 1 1`, `my m_fi eld ta,g=a=b c 2 2`}},
 		{name: "strings", text: "m s=\"a b,c=1\",v=1 1\nm s=\"two\nlines\\\" 2\n\",v=2 2\nm v=3 3",
 			want:    []string{"m_v 1 1", "m_v 2 2", "m_v 3 3"},
-			refused: []string{`1: field "s": strings are not stored`, `4: field "s"`}},
+			refused: []string{`1: field "s": strings are not stored`, `2: field "s"`}},
+		{name: "stray quote", text: "m s=\"a,v=1 1\nm v=2 2\nm v=3 3",
+			want:    []string{"m_v 2 2", "m_v 3 3"},
+			refused: []string{"1: column"}},
 		{name: "big integers", text: "m a=9007199254740993i,b=9007199254740992i,c=-9223372036854775808i,d=9223372036854775807i,e=18446744073709551615u,f=18446744073709549568u 1",
 			want: []string{"m_a 1 9007199254740992", "m_b 1 9007199254740992", "m_c 1 -9223372036854776000", "m_d 1 9223372036854776000", "m_e 1 18446744073709552000", "m_f 1 18446744073709550000"}, rounded: 3},
 		{name: "refused", text: "m\nm,host= v=1 1\nm,host=a v=1 1\nm,host=a v=x 1\nm,host=a v=1 x\nm,host=a v=1 9999999999999999999\nm,host=a v=99999999999999999999i 1\nbad v=1 1\nm,host=a v=1e999 1\nm,host=a v=1 1 1\nm,host=a  2",
@@ -245,6 +248,9 @@ func TestCSV(t *testing.T) {
 		{name: "quotes", text: "\ufeffseries,ts,value\n\"a, \"\"b\"\"\nc\",1,2\nx\"y,2,3\nd,3,4\r\n\"e\",4,5",
 			want:    []string{"a, \"b\"\nc 1000000000 2", "d 3000000000 4", "e 4000000000 5"},
 			refused: []string{"4: column 2"}},
+		{name: "stray quotes", text: "series,ts,value\na,1,1\n\"b,2,2\nc,3,3\nd,\"4,4\ne,5,5\n\"f\",6,6\n\"g\nh\",7,7\ni,8,\"8\nj,9,9\n",
+			want:    []string{"a 1000000000 1", "c 3000000000 3", "e 5000000000 5", "f 6000000000 6", "g\nh 7000000000 7", "j 9000000000 9"},
+			refused: []string{"3: column", "5: column", "10: column"}},
 		{name: "refused", text: "series,ts,value,tags\na,1\na,x,1,\na,1,,\na,1,1,[]\na,1,1,{\na,1,1,\"{\"\"k\"\":1}\"\nbad,1,1,\na,1,1,\n\xff,1,1,\n",
 			want:    []string{"a 1000000000 1"},
 			refused: []string{"2: 2 columns", `3: ts "x"`, `4: value ""`, "5: not a JSON object", "6: not JSON", `7: tag "k"`, "8: bad name", "10: UTF-8"}},
@@ -301,6 +307,7 @@ func TestRecordWithVeryLargeTags(t *testing.T) {
 
 func TestRecordEnds(t *testing.T) {
 	long := strings.Repeat("x", maxRecord)
+	lines := func(n int) string { return strings.Repeat("\n", n) }
 	tests := []struct {
 		format Format
 		text   string
@@ -311,12 +318,17 @@ func TestRecordEnds(t *testing.T) {
 		{NDJSON, "a\n" + long + long + "\nb\n" + long, []string{"1:a", "2:-", "3:b", "4:" + long}},
 		{NDJSON, long + long, []string{"1:-"}},
 		{CSV, "a\"b\nc\"\"d\n\"e\nf\",\"g\"\"\n\"\n\"h\"x\ni", []string{"1:a\"b", "2:c\"\"d", "5:\"e\nf\",\"g\"\"\n\"", "6:\"h\"x", "7:i"}},
-		{CSV, "\"open\nto the end", []string{"2:\"open\nto the end"}},
+		{CSV, "\"open\nto the end", []string{"1:\"open", "2:to the end"}},
+		{CSV, "\"open\nx,y\n\"z\",1\n\"two\nlines\",2\r\n", []string{"1:\"open", "2:x,y", "3:\"z\",1", "5:\"two\nlines\",2"}},
+		{CSV, "\"" + lines(maxQuotedLines-1) + "\"\nb", []string{"256:\"" + lines(maxQuotedLines-1) + "\"", "257:b"}},
+		{CSV, "\"x" + lines(maxQuotedLines) + "\"", append([]string{"1:\"x"}, `257:"`)},
+		{CSV, "\"\n" + long[:maxQuoted] + "\"\nb", []string{"1:\"", "2:" + long[:maxQuoted] + "\"", "3:b"}},
+		{Influx, "m v=\"a\nm w=1\nm x=\"b\"", []string{"1:m v=\"a", "2:m w=1", "3:m x=\"b\""}},
 		{Influx, "#\"\nm\" v=1\nm v=\"a\\\"\nb\"\nc", []string{"1:#\"", "2:m\" v=1", "4:m v=\"a\\\"\nb\"", "5:c"}},
 	}
 	for _, tt := range tests {
 		for _, size := range []int{1, 3, 1000, 1 << 30} {
-			if size < 1000 && len(tt.text) > maxRecord {
+			if size < 1000 && len(tt.text) > maxQuoted {
 				continue
 			}
 			r := records{format: tt.format, comma: ','}
