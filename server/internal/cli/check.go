@@ -42,7 +42,7 @@ kinds:
 			if err == nil && report.Damaged() {
 				return silent(ExitDamaged)
 			}
-			return err
+			return a.explain(err)
 		},
 	}
 	format = a.addChoice(c, "format", "text", "format of the output", "text", "json")

@@ -348,7 +348,11 @@ func TestOnlyTheFirstRefusedLinesAreShown(t *testing.T) {
 	if n := strings.Count(r.stderr, "not JSON"); n != 10 || r.code != ExitRefused {
 		t.Errorf("exit code %d, %d lines shown", r.code, n)
 	}
-	if !strings.HasSuffix(r.stderr, "committed 1 points (25 rejected), line 26\nand in 15 lines more\ningested 1 points (25 rejected)\n") {
+	if r := p.run(strings.Repeat("nonsense\n", 3), "ingest", "--max-errors", "2"); !strings.HasSuffix(r.stderr, "stdin:2: not JSON: column 2: invalid character 'o' in literal null (expecting 'u')\n1 more line rejected, not shown\ningested 0 points (3 rejected)\n") {
+		t.Errorf("stderr: %s", r.stderr)
+	}
+	p.fails(ExitUsage, "", []string{"ingest", "--max-errors", "-1"}, "negative")
+	if !strings.HasSuffix(r.stderr, "15 more lines rejected, not shown\ncommitted 1 points (25 rejected), line 26\ningested 1 points (25 rejected)\n") {
 		t.Errorf("stderr: %s", r.stderr)
 	}
 }
@@ -430,8 +434,8 @@ func TestPauseCommitsAndSignalEnds(t *testing.T) {
 			if err := r.cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
-			r.expect("ingested 2 points (0 rejected)")
 			r.expect("sydradb: interrupted after line 2")
+			r.expect("ingested 2 points (0 rejected)")
 		}
 		err := r.cmd.Wait()
 		if code := r.cmd.ProcessState.ExitCode(); sig == nil && code != 0 || sig != nil && code != ExitRefused {

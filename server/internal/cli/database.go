@@ -3,7 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/sydradb/sydradb"
 )
@@ -13,14 +16,45 @@ import (
 func (a *App) withDB(opts sydradb.Options, do func(*sydradb.DB) error) error {
 	opts.Logger = a.logger()
 	db, err := sydradb.Open(a.dataDir, &opts)
+	if errors.Is(err, fs.ErrPermission) {
+		return hinted(err, "check the owner and the mode of %s", a.dataDir)
+	}
 	if err != nil {
-		return err
+		return a.explain(err)
 	}
 	err = do(db)
 	if closing := db.Close(); closing != nil {
 		err = errors.Join(err, fmt.Errorf("close %s: %w", a.dataDir, closing))
 	}
+	return a.explain(err)
+}
+
+// explain adds to an error of the database in --data-dir what can be done about it.
+func (a *App) explain(err error) error {
+	switch {
+	case errors.Is(err, sydradb.ErrLocked):
+		return hinted(err, "another process has %s open; stop it first, or look for it with: fuser %s", a.dataDir, filepath.Join(a.dataDir, "LOCK"))
+	case errors.Is(err, sydradb.ErrCorrupt):
+		return hinted(err, "nothing was changed; see all of the damage with: sydradb check --data-dir %s", a.dataDir)
+	case errors.Is(err, sydradb.ErrNotDatabase):
+		if strings.Contains(err.Error(), "but of version 0") { // the library has no error of its own for it
+			return hinted(err, "make a new database of it with: sydradb import v0 %s --data-dir NEW", a.dataDir)
+		}
+		return hinted(err, "--data-dir or SYDRADB_DATA_DIR names the directory of the database")
+	case errors.Is(err, sydradb.ErrFormat):
+		return hinted(err, "use the version of sydradb that wrote it, or a later one")
+	case errors.Is(err, sydradb.ErrDiskFull):
+		return hinted(err, "free some space and run the command again; what was committed is safe")
+	case errors.Is(err, sydradb.ErrStorageFailed):
+		return hinted(err, "the disk or its connection has a fault; look at the system log before trying again")
+	}
 	return err
+}
+
+// isDatabase reports whether dir looks like a database of this version, or a later one.
+func isDatabase(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "FORMAT"))
+	return err == nil
 }
 
 // withExistingDB is withDB for commands that make no sense without data: they must
@@ -38,7 +72,7 @@ func (a *App) mustExist() error {
 		return nil
 	}
 	if err == nil || errors.Is(err, os.ErrNotExist) {
-		return &codedError{ExitUsage, fmt.Errorf("there is no database in %s: %w", a.dataDir, sydradb.ErrNotDatabase)}
+		return hinted(usage("there is no database in %s", a.dataDir), "--data-dir or SYDRADB_DATA_DIR names the directory of the database")
 	}
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/sydradb/sydradb"
@@ -39,6 +38,21 @@ func (e *codedError) Unwrap() error { return e.err }
 
 func usage(format string, args ...any) error {
 	return &codedError{ExitUsage, fmt.Errorf(format, args...)}
+}
+
+// hintedError is an error with what a person can do about it. Hints are given where
+// errors arise: the same damage means one thing in the database and another one in the
+// source of an import.
+type hintedError struct {
+	err  error
+	hint string
+}
+
+func (e *hintedError) Error() string { return e.err.Error() }
+func (e *hintedError) Unwrap() error { return e.err }
+
+func hinted(err error, format string, args ...any) error {
+	return &hintedError{err, fmt.Sprintf(format, args...)}
 }
 
 // silent is an error whose message has been printed already, or needs none.
@@ -89,39 +103,23 @@ func (a *App) report(err error) {
 		text = cmp.Or(text, "interrupted")
 	}
 	a.say("sydradb: %s", strings.TrimPrefix(text, "sydradb: "))
-	if hint := a.hint(err, text); hint != "" {
+	if hint := hintOf(err); hint != "" {
 		a.say("  hint: %s", hint)
 	}
 }
 
-// hint says what a person can do about an error, "" where the message is enough.
-func (a *App) hint(err error, text string) string {
+// hintOf says what a person can do about an error, "" where the message is enough.
+func hintOf(err error) string {
 	var (
+		hint        *hintedError
+		coded       *codedError
 		fromCommand *commandError
-		unusable    *ingest.UnusableError
 	)
 	switch {
-	case errors.As(err, &unusable):
-		return "say what the columns are with --csv-time, --csv-series or --csv-name, --csv-values and --csv-tags"
-	case !errors.As(err, &fromCommand):
+	case errors.As(err, &hint):
+		return hint.hint
+	case !errors.As(err, &coded) && !errors.As(err, &fromCommand):
 		return `"sydradb help" lists the commands, "sydradb help COMMAND" their flags`
-	case errors.Is(err, sydradb.ErrLocked):
-		return fmt.Sprintf("another process has %s open; stop it first, or look for it with: fuser %s/LOCK", a.dataDir, a.dataDir)
-	case errors.Is(err, sydradb.ErrCorrupt):
-		return fmt.Sprintf("nothing was changed; see all of the damage with: sydradb check --data-dir %s", a.dataDir)
-	case errors.Is(err, sydradb.ErrNotDatabase):
-		if strings.Contains(text, "version 0") && !strings.Contains(text, "import v0") {
-			return fmt.Sprintf("make a new database of it with: sydradb import v0 %s --data-dir NEW", a.dataDir)
-		}
-		return "--data-dir or SYDRADB_DATA_DIR names the directory of the database"
-	case errors.Is(err, sydradb.ErrFormat):
-		return "use the version of sydradb that wrote it, or a later one"
-	case errors.Is(err, sydradb.ErrDiskFull):
-		return "free some space and run the command again; what was committed is safe"
-	case errors.Is(err, sydradb.ErrStorageFailed):
-		return "the disk or its connection has a fault; look at the system log before trying again"
-	case errors.Is(err, fs.ErrPermission):
-		return "check the owner and the mode of the directory"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,7 @@ name of the first series that hashes to its id.`,
 			opts := sydradb.ImportOptions{Unit: time.Duration(u)}
 			s, err := sydradb.ImportV0(cmd.Context(), args[0], a.dataDir, opts)
 			if err != nil {
-				return err
+				return a.explainImport(err, args[0])
 			}
 			for _, note := range s.Notes {
 				a.say("note: %s", note)
@@ -66,4 +67,21 @@ name of the first series that hashes to its id.`,
 	}
 	unit = a.addChoice(c, "time-unit", "s", "unit of the times in DIR", "s", "ms", "us", "ns")
 	return c
+}
+
+// explainImport adds to an error of an import what can be done about it.
+func (a *App) explainImport(err error, src string) error {
+	switch {
+	case errors.Is(err, sydradb.ErrNotDatabase) && isDatabase(src):
+		return hinted(err, "it needs no import; use it with: --data-dir %s", src)
+	case errors.Is(err, sydradb.ErrNotDatabase):
+		return hinted(err, "DIR is a directory that version 0 wrote, with MANIFEST, segments and wal")
+	case errors.Is(err, sydradb.ErrCorrupt):
+		return hinted(err, "nothing was imported; the file is one of %s, which was not changed", src)
+	case errors.Is(err, sydradb.ErrLocked):
+		return hinted(err, "another import into %s is at work", a.dataDir)
+	case errors.Is(err, sydradb.ErrDiskFull):
+		return hinted(err, "nothing was imported; free some space and run the command again")
+	}
+	return err
 }

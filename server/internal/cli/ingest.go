@@ -61,6 +61,7 @@ const ingestExample = `  $ cat points.ndjson
 type ingestFlags struct {
 	format, precision, fsync *choice
 	comma                    string
+	maxErrors                int
 	columns                  ingest.Columns
 }
 
@@ -78,6 +79,7 @@ func (a *App) ingestCommand() *cobra.Command {
 	f.format = a.addChoice(c, "format", "", "format of the input, by default that of the file's name, else ndjson", "ndjson", "influx", "csv")
 	f.precision = a.addChoice(c, "precision", "", "unit of times that are numbers, by default s, in influx ns", "s", "ms", "us", "ns")
 	f.fsync = a.addChoice(c, "fsync", "interval", "when committed points are forced to the disk", "always", "interval", "none")
+	c.Flags().IntVar(&f.maxErrors, "max-errors", 10, "show at most so many rejected lines; the others are counted")
 	c.Flags().StringVar(&f.comma, "csv-comma", ",", "character between columns")
 	c.Flags().StringVar(&f.columns.Time, "csv-time", "", "column of the time")
 	c.Flags().StringVar(&f.columns.Series, "csv-series", "", "column of the series' name")
@@ -104,6 +106,9 @@ func (f *ingestFlags) options(now func() time.Time) (sydradb.Options, ingest.Par
 		}
 		parser.Unit = unit
 	}
+	if f.maxErrors < 0 {
+		return opts, parser, usage("--max-errors %d is negative", f.maxErrors)
+	}
 	switch f.comma {
 	case `\t`, "tab":
 		parser.CSV.Comma = '\t'
@@ -124,34 +129,50 @@ func (a *App) ingest(ctx context.Context, files []string, f *ingestFlags) error 
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
+	report := newIngestReport(a, f.maxErrors)
+	done, err := a.ingestFiles(ctx, files, opts, parser, f.format.value, report)
+	return report.finish(done, err)
+}
+
+func (a *App) ingestFiles(ctx context.Context, files []string, opts sydradb.Options, parser ingest.ParserOptions,
+	format string, report *ingestReport) (done ingest.Progress, err error) {
 	for _, file := range files { // before anything is stored, or a database created
 		if file == "-" {
 			continue
 		}
 		if _, err := os.Stat(file); err != nil {
-			return err
+			return done, err
 		}
 	}
-	var done ingest.Progress
-	report := newIngestReport(a)
 	err = a.withDB(opts, func(db *sydradb.DB) error {
 		job := &ingest.Job{DB: db, Parser: parser, Committed: report.committed, RefusedLine: report.refused}
-		err := a.runJob(ctx, job, files, f.format.value, report)
+		err := a.runJob(ctx, job, files, format, report)
 		var finishing error
 		done, finishing = job.Finish()
 		if finishing != nil {
 			err = finishing // what Run returned was this or followed from it
 		}
-		return err
+		return explainHeader(err)
 	})
-	report.finish(done)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted after line %d: %w", done.Lines, err)
-	case err == nil && done.Refused > 0:
-		return silent(ExitRefused)
+	if errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("interrupted after line %d: %w", done.Lines, err)
 	}
-	return err
+	return done, err
+}
+
+// explainHeader adds to an error of a CSV header what can be done about it.
+func explainHeader(err error) error {
+	var header *ingest.HeaderError
+	if !errors.As(err, &header) {
+		return err
+	}
+	switch header.Fault {
+	case ingest.HeaderUnclear:
+		return hinted(err, "say what the columns are with --csv-time, --csv-series or --csv-name, --csv-values and --csv-tags")
+	case ingest.HeaderUnfit:
+		return &codedError{ExitUsage, err}
+	}
+	return hinted(err, "the first line of a CSV file names the columns; --csv-comma says what separates them")
 }
 
 func (a *App) runJob(ctx context.Context, job *ingest.Job, files []string, format string, report *ingestReport) error {
@@ -185,23 +206,20 @@ func (a *App) openInput(file string) (*ingest.Input, error) {
 	return ingest.NewInput("stdin", a.In)
 }
 
-// maxRefusedLines is how many lines are reported one by one. The others are counted.
-const maxRefusedLines = 10
-
 // ingestReport tells the user how an ingest goes: with a bar on a terminal, with a
 // line for each chunk elsewhere.
 type ingestReport struct {
 	app *App
 
-	mu       sync.Mutex
-	bar      *progressbar.ProgressBar // nil where there is no terminal
-	input    *ingest.Input
-	reported int
-	records  int // refused
+	mu     sync.Mutex
+	bar    *progressbar.ProgressBar // nil where there is no terminal
+	input  *ingest.Input
+	show   int // so many more refused lines are shown
+	hidden int // refused lines that were neither shown nor counted in a message
 }
 
-func newIngestReport(a *App) *ingestReport {
-	r := &ingestReport{app: a}
+func newIngestReport(a *App, show int) *ingestReport {
+	r := &ingestReport{app: a, show: show}
 	if isTerminal(a.Err) {
 		r.bar = progressbar.NewOptions64(-1,
 			progressbar.OptionSetWriter(a.Err),
@@ -233,6 +251,7 @@ func (r *ingestReport) committed(p ingest.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.bar == nil {
+		r.sayHidden()
 		r.app.say("committed %d points (%d rejected), line %d", p.Points, p.Refused, p.Lines)
 		return
 	}
@@ -244,11 +263,11 @@ func (r *ingestReport) committed(p ingest.Progress) {
 func (r *ingestReport) refused(input string, line int, o ingest.Outcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.records++
-	if r.reported == maxRefusedLines {
+	if r.show == 0 {
+		r.hidden++
 		return
 	}
-	r.reported++
+	r.show--
 	if r.bar != nil {
 		_ = r.bar.Clear()
 	}
@@ -259,16 +278,35 @@ func (r *ingestReport) refused(input string, line int, o ingest.Outcome) {
 	r.app.say("%s:%d: %v%s", input, line, o.Err, more)
 }
 
-// finish prints the result: its last line is the one that programs read.
-func (r *ingestReport) finish(p ingest.Progress) {
+// sayHidden counts the refused lines that were not shown. Requires: r.mu.
+func (r *ingestReport) sayHidden() {
+	if r.hidden > 0 {
+		r.app.say("%s rejected, not shown", render.Count(r.hidden, "more line"))
+	}
+	r.hidden = 0
+}
+
+// finish prints the error and the result, whose last line is the one that programs
+// read. It returns what the command shall return.
+func (r *ingestReport) finish(p ingest.Progress, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.bar != nil {
 		_ = r.bar.Clear()
 	}
-	if more := r.records - r.reported; more > 0 {
-		r.app.say("and in %s more", render.Count(more, "line"))
-	}
+	r.sayHidden()
 	if p.Rounded > 0 {
 		r.app.say("%s beyond 2^53 rounded to the nearest float", render.Count(p.Rounded, "integer"))
 	}
+	if err != nil {
+		err = &commandError{err}
+		r.app.report(err)
+	} else if p.Refused > 0 {
+		err = silent(ExitRefused)
+	}
 	r.app.say("ingested %d points (%d rejected)", p.Points, p.Refused)
+	if err != nil {
+		return silent(exitCode(err))
+	}
+	return nil
 }

@@ -38,6 +38,32 @@ type Columns struct {
 	Tags []string
 }
 
+// HeaderError says why the header of a CSV file cannot be used.
+type HeaderError struct {
+	Fault HeaderFault
+	Err   error
+}
+
+// Error returns the reason.
+func (e *HeaderError) Error() string { return "header: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *HeaderError) Unwrap() error { return e.Err }
+
+// HeaderFault says who can do something about a HeaderError.
+type HeaderFault int
+
+// The faults.
+const (
+	HeaderMalformed HeaderFault = iota // not CSV, or two columns of one name
+	HeaderUnclear                      // Columns has to say more about it
+	HeaderUnfit                        // it lacks a column that Columns names
+)
+
+func headerError(fault HeaderFault, format string, args ...any) error {
+	return &HeaderError{fault, fmt.Errorf(format, args...)}
+}
+
 // csvParser reads CSV with a header.
 type csvParser struct {
 	cache   *Cache
@@ -89,26 +115,19 @@ func (f *recordFeed) Read(b []byte) (int, error) {
 func (p *csvParser) Err() error { return p.fatal }
 
 func (p *csvParser) Parse(record []byte, out Points) Outcome {
-	if !utf8.Valid(record) {
-		return refused(errNotUTF8)
-	}
-	p.feed.rest = record
-	row, err := p.reader.Read()
-	if err != nil {
-		p.reset()
-		var syntax *csv.ParseError
-		if errors.As(err, &syntax) {
-			err = fmt.Errorf("column %d: %w", syntax.Column, syntax.Err)
-		}
-		if p.header == nil {
-			p.fatal = fmt.Errorf("header: %w", err)
-		}
-		return refused(err)
-	}
+	row, err := p.read(record)
 	if p.header == nil {
-		p.header = slices.Clone(row)
-		p.fatal = p.readHeader()
+		if err == nil {
+			p.header = slices.Clone(row)
+			err = p.readHeader()
+		} else {
+			err = &HeaderError{HeaderMalformed, err}
+		}
+		p.fatal = err
 		return Outcome{}
+	}
+	if err != nil {
+		return refused(err)
 	}
 	if len(row) != len(p.header) {
 		return refused(fmt.Errorf("%d columns, but the header has %d", len(row), len(p.header)))
@@ -116,8 +135,25 @@ func (p *csvParser) Parse(record []byte, out Points) Outcome {
 	return p.addRow(row, out)
 }
 
-// addRow adds the points of a row. An empty cell of a value is no point, unless the
-// row has only one place for a value.
+// read splits a record into cells, which are valid until the next call.
+func (p *csvParser) read(record []byte) ([]string, error) {
+	if !utf8.Valid(record) {
+		return nil, errNotUTF8
+	}
+	p.feed.rest = record
+	row, err := p.reader.Read()
+	if err == nil {
+		return row, nil
+	}
+	p.reset()
+	var syntax *csv.ParseError
+	if errors.As(err, &syntax) {
+		err = fmt.Errorf("column %d: %w", syntax.Column, syntax.Err)
+	}
+	return nil, err
+}
+
+// addRow adds the points of a row. An empty cell of a value is no point.
 func (p *csvParser) addRow(row []string, out Points) Outcome {
 	ts, err := literal.ParseTime(row[p.time], p.unit)
 	if err != nil {
@@ -135,7 +171,7 @@ func (p *csvParser) addRow(row []string, out Points) Outcome {
 	common := len(p.key)
 	var o Outcome
 	for _, c := range p.values {
-		if row[c] == "" && len(p.values) > 1 {
+		if row[c] == "" {
 			continue
 		}
 		value, err := literal.ParseValue(row[c])
@@ -227,7 +263,7 @@ func (p *csvParser) readHeader() error {
 		name = strings.TrimSpace(name)
 		p.header[i] = name
 		if slices.Contains(p.header[:i], name) {
-			return fmt.Errorf("header: two columns are called %q", name)
+			return headerError(HeaderMalformed, "two columns are called %q", name)
 		}
 	}
 	h := headerReader{header: p.header, used: make([]bool, len(p.header))}
@@ -241,7 +277,7 @@ func (p *csvParser) readHeader() error {
 		return h.err
 	}
 	if p.time < 0 {
-		return fmt.Errorf("header: no column for the time among %s: one of ts, time, timestamp, or name it", quoteAll(p.header))
+		return headerError(HeaderUnclear, "no column for the time among %s: want ts, time or timestamp", quoteAll(p.header))
 	}
 	if len(p.values) == 0 {
 		if c := h.column("", "value"); c >= 0 {
@@ -254,7 +290,11 @@ func (p *csvParser) readHeader() error {
 		}
 	}
 	if len(p.values) == 0 {
-		return fmt.Errorf("header: no column for values among %s", quoteAll(p.header))
+		return headerError(HeaderUnclear, "no column for values among %s", quoteAll(p.header))
+	}
+	isValue := func(c int) bool { return p.header[c] == "value" }
+	if p.series < 0 && p.id < 0 && p.columns.Name == "" && slices.ContainsFunc(p.values, isValue) {
+		return headerError(HeaderUnclear, "no column for the name of the series among %s: want series or series_id", quoteAll(p.header))
 	}
 	return nil
 }
@@ -273,13 +313,17 @@ func (h *headerReader) column(name string, defaults ...string) int {
 		defaults = []string{name}
 	}
 	for _, want := range defaults {
-		if i := slices.Index(h.header, want); i >= 0 && !h.used[i] {
+		i := slices.Index(h.header, want)
+		if i >= 0 && !h.used[i] {
 			h.used[i] = true
 			return i
 		}
+		if name != "" && h.err == nil && i >= 0 {
+			h.err = headerError(HeaderUnfit, "column %q is to be two things at once", name)
+		}
 	}
 	if name != "" && h.err == nil {
-		h.err = fmt.Errorf("header: no column %q, or used twice, among %s", name, quoteAll(h.header))
+		h.err = headerError(HeaderUnfit, "no column %q among %s", name, quoteAll(h.header))
 	}
 	return -1
 }

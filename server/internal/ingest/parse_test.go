@@ -253,12 +253,16 @@ func TestCSV(t *testing.T) {
 			refused: []string{"3: column", "5: column", "10: column"}},
 		{name: "refused", text: "series,ts,value,tags\na,1\na,x,1,\na,1,,\na,1,1,[]\na,1,1,{\na,1,1,\"{\"\"k\"\":1}\"\nbad,1,1,\na,1,1,\n\xff,1,1,\n",
 			want:    []string{"a 1000000000 1"},
-			refused: []string{"2: 2 columns", `3: ts "x"`, `4: value ""`, "5: not a JSON object", "6: not JSON", `7: tag "k"`, "8: bad name", "10: UTF-8"}},
+			refused: []string{"2: 2 columns", `3: ts "x"`, "5: not a JSON object", "6: not JSON", `7: tag "k"`, "8: bad name", "10: UTF-8"}},
 		{name: "no time", text: "a,b\n1,2\n", fatal: "no column for the time"},
 		{name: "no value", text: "ts,series\n1,2\n", fatal: "no column for values"},
 		{name: "twice", text: "ts,v,v\n1,2,3\n", fatal: `two columns are called "v"`},
-		{name: "mapped to nothing", text: "ts,v\n1,2\n", options: ParserOptions{CSV: Columns{Time: "when"}}, fatal: `no column "when"`},
-		{name: "mapped twice", text: "ts,v\n1,2\n", options: ParserOptions{CSV: Columns{Values: []string{"v"}, Tags: []string{"v"}}}, fatal: `no column "v", or used twice`},
+		{name: "mapped to nothing", text: "ts,v\n1,2\n", options: ParserOptions{CSV: Columns{Time: "when"}}, fatal: `no column "when" among "ts", "v"`},
+		{name: "mapped twice", text: "ts,v\n1,2\n", options: ParserOptions{CSV: Columns{Values: []string{"v"}, Tags: []string{"v"}}}, fatal: `column "v" is to be two things at once`},
+		{name: "no name", text: "ts,room,value\n1,x,2\n", fatal: "no column for the name of the series"},
+		{name: "header with a stray quote", text: "ts,\"a\n1,2\n", fatal: "header: column 6"},
+		{name: "header not UTF-8", text: "ts,\xff\nts,a\n1,2\n", fatal: "UTF-8"},
+		{name: "empty value", text: "series,ts,value\na,1,\na,x,\na,2,2\n", want: []string{"a 2000000000 2"}, refused: []string{"3: ts"}},
 	})
 }
 
