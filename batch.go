@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/engine"
@@ -49,15 +50,16 @@ func (b *Batch) Reset() { b.rows, b.foreign = b.rows[:0], 0 }
 // or none is. A point with the series and time of an older one replaces it for every
 // query that begins after Write returned; the same holds within the batch.
 //
-// On nil, the batch is visible and as durable as [Options.Sync] promises. The caller
-// may then Reset and reuse it, and after an error write it again.
+// On nil, the batch is visible and as durable as [Options.Sync] promises. The batch is
+// not changed: the caller may Reset and reuse it, or after an error write it again.
 //
 // Write waits for its turn behind other writers, for at most ten seconds
 // ([ErrOverloaded]). If ctx ends before the turn came, nothing is stored; if it ends
 // later, whether the batch is stored is not known, and writing it again is harmless.
 // Other errors, with nothing stored: a [*PointError] for the first point that cannot be
-// stored, [ErrTooLarge], [ErrDiskFull], [ErrStorageFailed], [ErrClosed]. An empty batch
-// is written without any effect.
+// stored, [ErrTooLarge], [ErrDiskFull], [ErrClosed]. With [ErrStorageFailed] the batch is
+// not visible, but may be there when the database is opened again. An empty batch is
+// written without any effect.
 func (db *DB) Write(ctx context.Context, b *Batch) error {
 	switch {
 	case len(b.rows) > 0 && b.db != db:
@@ -67,7 +69,7 @@ func (db *DB) Write(ctx context.Context, b *Batch) error {
 	}
 	kept, err := db.e.Write(ctx, b.rows)
 	if kept {
-		b.rows = nil // the writer still reads them
+		b.rows = slices.Clone(b.rows) // the writer still reads the others
 	}
 	if refused, ok := err.(*engine.PointError); ok {
 		return (*PointError)(refused)

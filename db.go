@@ -72,7 +72,7 @@ func closeFS(fs fsys.FS) error {
 // Close finishes what waits, makes everything durable, whatever the policy, and
 // releases the directory. If the log holds more than 1 MiB, the points in memory are
 // flushed first, so that the next Open has little to replay. Later calls of Close return
-// the same, those of other methods [ErrClosed]; an iterator that is still open fails at
+// the same, those of all other methods but Stats [ErrClosed]; an iterator that is still open fails at
 // the next file it needs. An error means that the last batches may not have reached the
 // disk.
 func (db *DB) Close() error {

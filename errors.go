@@ -22,7 +22,7 @@ var (
 	ErrCorrupt = base.ErrCorrupt
 )
 
-// Errors of writing. After each of them nothing of the batch is stored.
+// Errors of writing. Nothing of the batch is visible after them.
 var (
 	// ErrClosed is returned by every method that uses the database after Close.
 	ErrClosed = engine.ErrClosed
@@ -35,7 +35,9 @@ var (
 	// soon as there is.
 	ErrDiskFull = engine.ErrDiskFull
 	// ErrStorageFailed means that a sync or a repair of the log failed. No write is
-	// accepted any more until the database is opened again; reads go on.
+	// accepted any more until the database is opened again; reads go on. Whether the
+	// batches that got this error are there then is not known; writing them again is
+	// harmless.
 	ErrStorageFailed = engine.ErrStorageFailed
 )
 

@@ -20,7 +20,8 @@ const (
 	// SyncAlways syncs before Write returns; batches that wait together share one sync.
 	// A power cut loses nothing that was acknowledged.
 	SyncAlways
-	// SyncNone leaves it to the operating system, apart from rotation and Close.
+	// SyncNone leaves it to the operating system while there is something to write; the
+	// log is synced at rotation, when idle for a second, and by Close.
 	SyncNone
 )
 
@@ -42,8 +43,8 @@ type Options struct {
 	// files. Two of them can exist at a time. Default 128 MiB, at least 4 KiB; it grows
 	// by itself when there are many active series.
 	MemtableBytes int64
-	// FlushInterval is the longest time that points wait in memory for their segment
-	// file. Default 10m; values below 10s are raised to 10s, with a warning.
+	// FlushInterval is how long points wait in memory for their segment file before a
+	// flush is due. Default 10m; values below 10s are raised to 10s, with a warning.
 	FlushInterval time.Duration
 	// CacheBytes bounds the verified file contents kept in memory for reads. Default
 	// 64 MiB; negative switches the cache off.

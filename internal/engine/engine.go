@@ -48,6 +48,7 @@ func (e *Engine) Resolve(name string, tags []base.Tag) (*Series, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.reg.named(o)
 	return e.reg.series(o), nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -408,6 +409,90 @@ func TestRefusedBatches(t *testing.T) {
 	}
 }
 
+// TestLogIsMarkedAfterRecovery verifies that a log which a killed process left without
+// a Mark gets one when nothing is written for a while.
+func TestLogIsMarkedAfterRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e, err := Open(fs, Options{Sync: SyncAlways})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1)); err != nil {
+			t.Fatal(err)
+		}
+		killed := fs.CrashClone(rand.New(rand.NewPCG(1, 1)), 100)
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if e, err = Open(killed, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		last := e.Stats().LastLSN
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if s := e.Stats(); s.LastLSN != last+1 {
+			t.Errorf("last record %d after idling, %d before", s.LastLSN, last)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// A clean close has marked the log: there is nothing to do.
+		if e, err = Open(killed, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		last = e.Stats().LastLSN
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if s := e.Stats(); s.LastLSN != last {
+			t.Errorf("last record %d after idling, %d before", s.LastLSN, last)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestMemoryIsBoundedWithoutRotation lets the log refuse to begin a new file, so that no
+// memtable can be flushed.
+func TestMemoryIsBoundedWithoutRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		const limit = 64 << 10
+		e, err := Open(fs, Options{MemtableBytes: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind == fsys.OpRename && op.Path == base.CurrentWAL {
+				return fsys.Fault{Err: errInjected}
+			}
+			return fsys.Fault{}
+		})
+		rows := rowsOf(t, e, 20, 0, 1)
+		for written := 0; err == nil && written < 1_000_000; written += len(rows) {
+			for i := range rows {
+				rows[i].TS++
+			}
+			_, err = e.Write(t.Context(), rows)
+		}
+		if !errors.Is(err, errInjected) {
+			t.Fatalf("error %v, want the one of the rotation", err)
+		}
+		if s := e.Stats(); s.MemtableBytes > 2*limit {
+			t.Errorf("%d bytes in a memtable of %d", s.MemtableBytes, limit)
+		}
+		fs.SetHook(nil)
+		time.Sleep(2 * flushRetryWait)
+		if _, err := e.Write(t.Context(), rows); err != nil {
+			t.Errorf("with rotation again: %v", err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // TestQueryLimits verifies that queries end where they are told to.
 func TestQueryLimits(t *testing.T) {
 	for _, parallel := range []int{1, 4} {
@@ -524,6 +609,7 @@ func TestNamelessSeries(t *testing.T) {
 	if err != nil || named.Ordinal != nameless.Ordinal || named.ID != id {
 		t.Fatalf("the name got %+v, %v", named, err)
 	}
+	find(e, "room.temp", "room.temp") // its points are there already
 	if _, err := e.Write(t.Context(), []base.Row{{TS: 2, Value: 1, Ordinal: named.Ordinal}}); err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func newRun(seq base.LSN, files []manifest.Entry) *run {
 
 // of returns the files of one series that overlap start..end.
 func (r *run) of(id base.SeriesID, start, end int64) []manifest.Entry {
-	if r.start > end || r.end < start {
+	if start > end || r.start > end || r.end < start {
 		return nil
 	}
 	lo, _ := slices.BinarySearchFunc(r.files, id, func(f manifest.Entry, id base.SeriesID) int {

@@ -38,19 +38,23 @@ type flusher struct {
 	rewriteSlack int64 // of the MANIFEST
 
 	lastMS   int64 // number of the last job
-	attempts int   // flushes of the same job that failed
+	failures int   // of the same job, but for full disks
+	failed   error // a directory could not be synced; matches ErrStorageFailed
 	flushed  atomic.Uint64
 	flushes  atomic.Int64
 	sizes    struct{ manifest, catalog atomic.Int64 }
 }
 
 // flush writes the points of the job to segment files and makes them what readers
-// see. After an error nothing has changed but for files that no one names.
+// see. After an error nothing has changed but for files that no one names. It may be
+// tried again, unless the error matches ErrStorageFailed.
 //
 // The order is E3: files, their directories, the catalog, the edit.
 func (f *flusher) flush(job *flushJob) error {
+	if f.failed != nil {
+		return f.failed
+	}
 	began := time.Now()
-	f.attempts++
 	ms := f.nextMS()
 	files, err := f.writeSegments(job.table.Table, ms)
 	if err == nil {
@@ -63,14 +67,21 @@ func (f *flusher) flush(job *flushJob) error {
 		err = f.append(job.table.last, ms, files)
 	}
 	if err != nil {
-		if errors.Is(err, manifest.ErrFailed) || errors.Is(err, catalog.ErrFailed) {
-			// The edit may have reached the disk: the files stay.
-			return fmt.Errorf("%w: %w", ErrStorageFailed, err)
+		if f.failed == nil && !errors.Is(err, manifest.ErrFailed) {
+			f.discard(files) // else an edit that names them may be on disk
 		}
-		f.discard(files)
+		if errors.Is(err, manifest.ErrFailed) || errors.Is(err, catalog.ErrFailed) {
+			f.failed = fmt.Errorf("%w: %w", ErrStorageFailed, err)
+		}
+		if f.failed != nil {
+			return f.failed
+		}
+		if !errors.Is(err, fsys.ErrNoSpace) {
+			f.failures++
+		}
 		return err
 	}
-	f.attempts = 0
+	f.failures = 0
 	f.flushes.Add(1)
 	f.state.publish(newRun(job.table.last, files))
 	f.logger.Debug("flushed", "files", len(files), "took", time.Since(began))
@@ -157,8 +168,15 @@ func (w *segmentWriter) write(s frozenSeries) error {
 	return nil
 }
 
-// syncDirs makes the names of the files durable, and those of their directories.
-func (f *flusher) syncDirs(files []manifest.Entry) error {
+// syncDirs makes the names of the files durable, and those of their directories. If that
+// fails once, it has failed for good: the system may have dropped names that a second
+// sync, which returns nil, would seem to save.
+func (f *flusher) syncDirs(files []manifest.Entry) (err error) {
+	defer func() {
+		if err != nil {
+			f.failed = fmt.Errorf("%w: %w", ErrStorageFailed, err)
+		}
+	}()
 	dirs := make(map[string]struct{})
 	for i := range files {
 		dirs[path.Dir(files[i].Path)] = struct{}{}
@@ -232,12 +250,12 @@ func (f *flusher) seal(last base.LSN) error {
 	return f.edit(manifest.Edit{FlushedLSN: s.FlushedLSN, NextMS: max(s.NextMS, f.lastMS+1), LastLSN: last})
 }
 
-// discard removes what a failed flush has written. What cannot be removed now goes
-// when the database is opened.
+// discard removes what a failed flush has written. What cannot be removed now is set
+// aside, or removed, when the database is opened.
 func (f *flusher) discard(files []manifest.Entry) {
 	for i := range files {
 		if err := f.fs.Remove(files[i].Path); err != nil {
-			f.logger.Debug("leftover of a failed flush stays until the next opening", "file", files[i].Path, "error", err)
+			f.logger.Debug("leftover of a failed flush stays", "file", files[i].Path, "error", err)
 		}
 	}
 }

@@ -169,6 +169,9 @@ func (r *player) query(rng *rand.Rand) error {
 	if rng.IntN(3) > 0 {
 		q.Start = int64(rng.IntN(8)-4) * base.Hour / 2
 		q.End = q.Start + int64(rng.IntN(5))*base.Hour/2 + int64(rng.IntN(20))*1e9
+		if rng.IntN(10) == 0 {
+			q.Start, q.End = q.End, q.Start // nothing, unless they are equal
+		}
 	}
 	for range rng.IntN(3) {
 		m := []struct {

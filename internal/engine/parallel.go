@@ -7,7 +7,7 @@ import (
 )
 
 // parallelSource reads several series at the same time and yields them in order. Each
-// result is that of a whole series; at most two per worker exist.
+// result is that of a whole series; at most two for each worker, and two more, exist.
 type parallelSource struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
@@ -27,7 +27,8 @@ type seriesTask struct {
 
 func newParallelSource(ctx context.Context, e *Engine, snap *snapshot, q Query) *parallelSource {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &parallelSource{cancel: cancel, ordered: make(chan chan seriesResult, q.Parallel)}
+	workers := min(q.Parallel, len(snap.series))
+	p := &parallelSource{cancel: cancel, ordered: make(chan chan seriesResult, workers)}
 	tasks := make(chan seriesTask)
 	p.workers.Go(func() {
 		defer close(tasks)
@@ -47,7 +48,7 @@ func newParallelSource(ctx context.Context, e *Engine, snap *snapshot, q Query) 
 			}
 		}
 	})
-	for range min(q.Parallel, len(snap.series)) {
+	for range workers {
 		reader := e.newReader(snap)
 		p.workers.Go(func() {
 			for task := range tasks {

@@ -67,6 +67,17 @@ func (r *registry) replayed(regs []base.Registration) error {
 	return nil
 }
 
+// named lets a series that readers know by its id be found under the name that it may
+// just have got. What no log record has introduced stays unknown.
+func (r *registry) named(o base.Ordinal) {
+	if !r.catalog.Unlogged() || !r.index.Contains(o) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.indexLocked(o)
+}
+
 // indexAll makes all series of the catalog known to readers: those that the CATALOG
 // file holds.
 func (r *registry) indexAll() {

@@ -63,7 +63,7 @@ type seriesView struct {
 
 // snapshot captures the series that sel selects.
 func (s *state) snapshot(sel Selector, maxSeries int) (*snapshot, error) {
-	prepared := s.reg.prepare(sel) // regular expressions are evaluated out here
+	prepared := s.reg.prepare(sel) // regular expressions meet the known values out here
 
 	s.mu.RLock()
 	ordinals := prepared.ordinals()

@@ -68,6 +68,13 @@ func (s *state) activeSize() (bytes int64, series int) {
 	return s.mu.active.Bytes(), s.mu.active.SeriesCount()
 }
 
+// hasPoints reports whether there is anything in the active memtable.
+func (s *state) hasPoints() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mu.active.Points() > 0
+}
+
 // flushing reports whether a frozen memtable waits for its files.
 func (s *state) flushing() bool {
 	s.mu.RLock()

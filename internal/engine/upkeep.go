@@ -53,6 +53,8 @@ func (w *writer) startFlush() {
 		last = w.log.Last()
 		if err := w.log.Rotate(); err != nil {
 			w.flush.err = w.logError("rotation", err)
+			w.flush.armed = false
+			w.armFlush(flushRetryWait)
 			return
 		}
 	}
@@ -98,7 +100,7 @@ func (w *writer) onFlushFailed(err error) {
 	if full {
 		w.flush.err = fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
-	if errors.Is(err, ErrStorageFailed) || w.files.attempts > 1 && !full {
+	if errors.Is(err, ErrStorageFailed) || w.files.failures > 1 {
 		w.fail(err)
 		return
 	}

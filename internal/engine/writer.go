@@ -57,7 +57,9 @@ func newWriter(opts Options, log *wal.Log, state *state, files *flusher) *writer
 		stop: make(chan struct{}), stopped: make(chan error, 1),
 		applied: log.Last(),
 	}
-	w.upkeep.marked = log.Last()
+	if log.Last() == files.sealedLSN() || !state.hasPoints() {
+		w.upkeep.marked = log.Last() // it ends with a Mark, or with nothing to mark
+	}
 	w.upkeep.timer, w.flush.timer = stoppedTimer(), stoppedTimer()
 	return w
 }
@@ -72,6 +74,7 @@ func stoppedTimer() *time.Timer {
 func (w *writer) run() {
 	w.maybeFlush()
 	w.armFlush(w.opts.FlushInterval)
+	w.armUpkeep()
 	for {
 		ready := w.queue.ready
 		if w.mustWait() {
@@ -108,7 +111,8 @@ func (w *writer) failed() error {
 	return nil
 }
 
-// full reports whether the active memtable takes no more.
+// full reports whether the active memtable takes no more batches. The group that fills it
+// still goes in whole, so it may hold that much more.
 func (w *writer) full() bool {
 	bytes, series := w.state.activeSize()
 	return bytes >= min(max(w.opts.MemtableBytes, int64(series)*bytesPerActiveSeries), memtable.MaxBytes)
@@ -127,7 +131,7 @@ func (w *writer) commit() {
 		return
 	}
 	err := w.failed()
-	if err == nil && w.flush.err != nil && w.state.flushing() && w.full() {
+	if err == nil && w.flush.err != nil && w.full() {
 		err = fmt.Errorf("cannot make room in memory: %w", w.flush.err)
 	}
 	if err == nil {
@@ -154,7 +158,9 @@ func (w *writer) append() error {
 	for _, r := range w.group {
 		w.frames = append(w.frames, r.frame)
 	}
-	if _, err := w.log.Append(w.frames); err != nil {
+	_, err := w.log.Append(w.frames)
+	clear(w.frames) // they belong to the requests
+	if err != nil {
 		return w.logError("append", err)
 	}
 	if w.opts.Sync == SyncAlways {
