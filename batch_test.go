@@ -1,9 +1,54 @@
 package sydradb
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/engine"
+	"github.com/sydradb/sydradb/internal/fsys"
 )
+
+// TestBatchSurvivesItsContext verifies that a batch whose context ended while the writer
+// had it can be written again.
+func TestBatchSurvivesItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e, err := engine.Open(fs, engine.Options{Sync: engine.SyncAlways})
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := &DB{e: e, fs: fs}
+		s, err := db.Series("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk := make(chan struct{})
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind == fsys.OpSync && op.Path == base.CurrentWAL {
+				<-disk
+			}
+			return fsys.Fault{}
+		})
+		batch := db.NewBatch()
+		batch.Add(s, 1, 2)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := db.Write(ctx, batch); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("error %v, want that of the context", err)
+		}
+		close(disk)
+		if err := db.Write(t.Context(), batch); err != nil || batch.Len() != 1 {
+			t.Errorf("second attempt of %d points: %v", batch.Len(), err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
 
 // TestForeignSeriesAreRefused verifies that a handle of one DB does not write to a
 // series of another that happens to have the same place there.
