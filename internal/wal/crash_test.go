@@ -154,7 +154,7 @@ func (f *life) run(after func() error) error {
 		if lost := after(); lost != nil {
 			return lost
 		}
-		if err != nil && (f.log.Err() != nil || errors.Is(err, errMismatch)) {
+		if err != nil && (f.log.failed != nil || errors.Is(err, errMismatch)) {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ func TestFailedSyncIsSticky(t *testing.T) {
 			return fsys.Fault{}
 		})
 		_, err := l.Append([][]byte{batch(3, 1)})
-		for i, err := range []error{err, l.Sync(), l.Mark(true), l.Rotate(), l.RemoveThrough(100), l.Err()} {
+		for i, err := range []error{err, l.Sync(), l.Mark(true), l.Rotate(), l.RemoveThrough(100)} {
 			if !errors.Is(err, ErrFailed) || !errors.Is(err, errDisk) {
 				t.Errorf("%s, then %d: %v", name, i, err)
 			}
@@ -199,8 +199,8 @@ func TestBytesAndRemoval(t *testing.T) {
 	must(t, l.RemoveThrough(3))
 	check(3)
 	failNext(fs, fsys.OpRemove, fsys.Fault{Err: errDisk}, false)
-	if err := l.RemoveThrough(6); !errors.Is(err, errDisk) || l.Err() != nil {
-		t.Fatalf("failing removal: %v, %v", err, l.Err())
+	if err := l.RemoveThrough(6); !errors.Is(err, errDisk) || l.failed != nil {
+		t.Fatalf("failing removal: %v, %v", err, l.failed)
 	}
 	check(3)
 	must(t, l.RemoveThrough(1000))

@@ -22,7 +22,7 @@ import (
 //	lsn      number of the record: 1 + that of the record before it, across files;
 //	         below MaxLSN
 //	durable  highest LSN known to be on disk when the record was sealed, below lsn.
-//	         It tells a torn tail from damage: see tail.go.
+//	         It tells a torn tail from damage: see proofOfSync in walk.go.
 //
 //	Header body   uuid [16]                         first record of each file
 //	Mark body     empty

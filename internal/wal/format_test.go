@@ -178,7 +178,7 @@ func TestAppendRefusesWhatIsNoRecord(t *testing.T) {
 	good := batch(1, 1)
 	for name, f := range map[string][]byte{
 		"nothing":     nil,
-		"no header":   frame.Append(nil, []byte{TypeBatch}),
+		"no header":   frame.End(append(frame.Begin(nil), TypeBatch), 0),
 		"cut off":     good[:len(good)-1],
 		"two in one":  append(good[:len(good):len(good)], good...),
 		"only zeroes": make([]byte, 64),
@@ -187,7 +187,7 @@ func TestAppendRefusesWhatIsNoRecord(t *testing.T) {
 			t.Errorf("%s: appended", name)
 		}
 	}
-	if l.Last() != 1 || l.Err() != nil {
-		t.Fatalf("last %d, %v", l.Last(), l.Err())
+	if l.Last() != 1 || l.failed != nil {
+		t.Fatalf("last %d, %v", l.Last(), l.failed)
 	}
 }

@@ -123,7 +123,7 @@ func FuzzScan(f *testing.F) {
 	_, log, _ := sample(f)
 	f.Add(log)
 	put := binary.LittleEndian.AppendUint64([]byte{TypePut}, 1)
-	f.Add(frame.Append(nil, append(put, make([]byte, 16)...)))
+	f.Add(frame.End(append(append(frame.Begin(nil), put...), make([]byte, 16)...), 0))
 	f.Fuzz(func(t *testing.T, log []byte) {
 		log = sealAll(bytes.Clone(log))
 		fs := fsys.NewMem()

@@ -346,9 +346,6 @@ func (l *Log) Bytes() int64 { return l.oldSize.Load() + l.size.Load() }
 // CurrentBytes returns the size of current.wal, by which its owner decides to rotate.
 func (l *Log) CurrentBytes() int64 { return l.size.Load() }
 
-// Err returns the failure that made the log refuse everything, or nil.
-func (l *Log) Err() error { return l.failed }
-
 // Close releases the file. It does not sync: see Mark. The log refuses everything
 // afterwards.
 func (l *Log) Close() error {
