@@ -204,7 +204,7 @@ func TestDamageIsToldFromATornEnd(t *testing.T) {
 	}{
 		{"bad record before good ones", flip(base.CurrentWAL, 40), base.CurrentWAL, 33},
 		{"bad length before good ones", flip(base.CurrentWAL, 35), base.CurrentWAL, 33},
-		{"record of format 1", change(base.CurrentWAL, frame.Append(current[:33:33], mark)), base.CurrentWAL, 33},
+		{"record of format 1", change(base.CurrentWAL, frame.End(append(frame.Begin(current[:33:33]), mark...), 33)), base.CurrentWAL, 33},
 		{"short end of an older log", change(rotated, small(t)[rotated][:50]), rotated, 33},
 		{"bad end of an older log", flip(rotated, 60), rotated, 33},
 	}
