@@ -64,19 +64,6 @@ func (c *Catalog) Limit() base.Ordinal {
 	return base.Ordinal(c.mu.next)
 }
 
-// Lookup returns the series with this name and these tags, if it is known. Tags may
-// come in any order. It never makes a series.
-func (c *Catalog) Lookup(name string, tags []base.Tag) (base.Ordinal, bool) {
-	tags, ok := normalise(tags)
-	if !ok {
-		return 0, false
-	}
-	id := c.keyID(name, tags)
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.findLocked(id, name, tags)
-}
-
 // ByID returns the series with this id, if it is known.
 func (c *Catalog) ByID(id base.SeriesID) (base.Ordinal, bool) {
 	c.mu.RLock()
@@ -125,15 +112,8 @@ func (c *Catalog) Name(o base.Ordinal) string {
 	return name
 }
 
-// AppendTags appends the tags of a series to dst, sorted by key. The strings stay
-// valid for ever.
-func (c *Catalog) AppendTags(dst []base.Tag, o base.Ordinal) []base.Tag {
-	_, dst = c.Describe(dst, o)
-	return dst
-}
-
 // Describe returns the name of a series, "" if it is known by its id alone, and
-// appends its tags to dst, sorted by key.
+// appends its tags to dst, sorted by key. The strings stay valid for ever.
 func (c *Catalog) Describe(dst []base.Tag, o base.Ordinal) (name string, tags []base.Tag) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -84,7 +84,7 @@ func TestFileRoundTrip(t *testing.T) {
 			if reg.Name == "" {
 				continue
 			}
-			if o, ok := again.Lookup(reg.Name, reg.Tags); !ok || o != reg.Ordinal {
+			if o, ok := lookup(again, reg.Name, reg.Tags); !ok || o != reg.Ordinal {
 				t.Errorf("narrow %v: %s is found as %d, %v", narrow, reg.Name, o, ok)
 			}
 		}
@@ -126,7 +126,7 @@ func TestNameComesLater(t *testing.T) {
 	}
 	for size, name := range map[int64]string{before: "", after: "a"} {
 		again := newCatalog()
-		if err := Load(fs, "CATALOG.1", size, again); err != nil || again.Name(o) != name || len(again.AppendTags(nil, o)) != 1 {
+		if err := Load(fs, "CATALOG.1", size, again); err != nil || again.Name(o) != name || len(tagsAt(again, o)) != 1 {
 			t.Errorf("at %d bytes: name %q, %v", size, again.Name(o), err)
 		}
 		if err := again.Verify(); err != nil {
