@@ -18,8 +18,7 @@ const (
 	SegmentsDir   = "segments"
 	QuarantineDir = "quarantine"
 
-	// TempSuffix ends the name of every file that is still being written. Such a
-	// file is removed when the database opens.
+	// TempSuffix ends the name of every file that is still being written: see IsTemp.
 	TempSuffix = ".tmp"
 )
 
@@ -125,5 +124,30 @@ func SegmentJob(path string) (nowMS int64, ok bool) {
 	return n, true
 }
 
-// IsTemp reports whether path names a file that was still being written.
-func IsTemp(path string) bool { return strings.HasSuffix(path, TempSuffix) }
+// IsSegmentDir reports whether path is one that SegmentDir makes.
+func IsSegmentDir(path string) bool {
+	s, found := strings.CutPrefix(path, SegmentsDir+"/")
+	n, err := strconv.ParseInt(s, 10, 64)
+	return found && err == nil && strconv.FormatInt(n, 10) == s
+}
+
+// IsTemp reports whether path names a file of a database that was still being written.
+// Such a file is removed when the database opens; others that end in TempSuffix are
+// not its own.
+func IsTemp(path string) bool {
+	path, found := strings.CutSuffix(path, TempSuffix)
+	if !found {
+		return false
+	}
+	switch path {
+	case FormatFile, ManifestFile, TagsFile, CurrentWAL:
+		return true
+	}
+	if i := strings.LastIndexByte(path, '/'); i > 0 && IsSegmentDir(path[:i]) {
+		_, segment := SegmentJob(path[i+1:])
+		return segment
+	}
+	_, catalog := ParseCatalogFile(path)
+	_, rotated := ParseWALFile(path)
+	return catalog || rotated || IsTornFile(path)
+}

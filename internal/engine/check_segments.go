@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"path"
 	"slices"
-	"strconv"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -74,8 +73,7 @@ func (c *checker) segmentFiles() (files []string) {
 }
 
 func isHourDir(e fsys.Entry) bool {
-	_, err := strconv.ParseInt(e.Name, 10, 64)
-	return e.Dir && err == nil
+	return e.Dir && base.IsSegmentDir(path.Join(base.SegmentsDir, e.Name))
 }
 
 // list returns the entries of a directory, none if it cannot be read.

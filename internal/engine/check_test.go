@@ -295,12 +295,12 @@ func TestCheckKnowsLeftovers(t *testing.T) {
 	leftovers := map[string]string{
 		future:                "work that was cut short",
 		old:                   "quarantine",
-		dir + "/x.seg.tmp":    "cut short",
+		future + ".tmp":       "cut short",
 		"FORMAT.tmp":          "cut short",
 		"wal/current.wal.tmp": "cut short",
 		base.CatalogFile(7):   "another generation",
 	}
-	unknown := []string{dir + "/readme", "segments/readme", "segments/here/1-0-0-1.seg", "wal/readme", "HEAD", "objects/x"}
+	unknown := []string{dir + "/readme", dir + "/x.seg.tmp", "notes.tmp", "wal/notes.tmp", "segments/readme", "segments/here/1-0-0-1.seg", "wal/readme", "HEAD", "objects/x"}
 	for file := range leftovers {
 		mustPut(t, fs, file, "x")
 	}
@@ -313,7 +313,9 @@ func TestCheckKnowsLeftovers(t *testing.T) {
 	for file, message := range leftovers {
 		expect(t, report, Leftover, file, message)
 	}
-	for _, file := range []string{dir + "/readme", "segments/readme", "segments/here", "wal/readme", "HEAD", "objects"} {
+	for _, file := range []string{
+		dir + "/readme", dir + "/x.seg.tmp", "notes.tmp", "wal/notes.tmp", "segments/readme", "segments/here", "wal/readme", "HEAD", "objects",
+	} {
 		expect(t, report, Unknown, file, "never touched")
 	}
 	if len(report.Findings) != len(leftovers)+len(unknown) || report.Damaged() {

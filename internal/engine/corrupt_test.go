@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -307,18 +308,35 @@ func TestLeftoversAreCleared(t *testing.T) {
 	if err := fs.MkdirAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	future := dir + "/1-0-0-99999999999999.seg" // of a job that never ended
-	old := dir + "/1-0-0-1.seg"                 // explained by nothing
-	foreign := dir + "/readme"
-	for _, f := range []string{future, old, foreign, dir + "/x.seg.tmp", "FORMAT.tmp"} {
-		mustReplace(t, fs, f, []byte("x"))
+	old := dir + "/1-0-0-1.seg" // explained by nothing
+	kept := map[string]bool{
+		dir + "/1-0-0-99999999999999.seg": false, // of a job that never ended
+		old:                               false,
+		"quarantine/1-0-0-1.seg":          true,
+		"FORMAT.tmp":                      false,
+		"MANIFEST.tmp":                    false,
+		"tags.json.tmp":                   false,
+		"CATALOG.1.tmp":                   false,
+		"wal/current.wal.tmp":             false,
+		base.WALFile(7) + ".tmp":          false,
+		base.TornFile(7, 8) + ".tmp":      false,
+		old + ".tmp":                      false,
+		// Somebody else's.
+		dir + "/readme":        true,
+		dir + "/x.seg.tmp":     true,
+		"notes.tmp":            true,
+		"wal/notes.tmp":        true,
+		"segments/1-0-0-1.tmp": true,
+	}
+	for file := range kept {
+		if !strings.HasPrefix(file, base.QuarantineDir) {
+			mustReplace(t, fs, file, []byte("x"))
+		}
 	}
 	if _, err := readDamaged(fs, want); err != nil {
 		t.Fatal(err)
 	}
-	for file, kept := range map[string]bool{
-		future: false, old: false, "quarantine/1-0-0-1.seg": true, foreign: true, dir + "/x.seg.tmp": false, "FORMAT.tmp": false,
-	} {
+	for file, kept := range kept {
 		if found, err := fsys.Exists(fs, file); err != nil || found != kept {
 			t.Errorf("%s: found %v, %v", file, found, err)
 		}

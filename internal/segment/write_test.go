@@ -156,7 +156,7 @@ func TestCreateFailsCleanly(t *testing.T) {
 		}
 		names, listErr := fs.List(base.SegmentDir(0))
 		for _, name := range names {
-			if listErr == nil && err != nil && !base.IsTemp(name.Name) {
+			if listErr == nil && err != nil && !base.IsTemp(base.SegmentDir(0)+"/"+name.Name) {
 				t.Errorf("operation %d fails: %s is there", n, name.Name)
 			}
 		}
