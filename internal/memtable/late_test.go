@@ -53,8 +53,8 @@ func TestLateOrders(t *testing.T) {
 			tab := New(NewSlabs(0))
 			tab.Apply(rowsOf(c.ts...))
 			p, ok := tab.Position(0)
-			if !ok || p.Late() != c.late || p.Count() != len(c.ts) {
-				t.Fatalf("Position: %v, late %v, count %d", ok, p.Late(), p.Count())
+			if !ok || p.late() != c.late || count(p) != len(c.ts) {
+				t.Fatalf("Position: %v, late %v, count %d", ok, p.late(), count(p))
 			}
 			dst := Columns{TS: []int64{-7}, Values: []float64{-7}}
 			tab.Snapshot().AppendRange(&dst, p, c.start, c.end)

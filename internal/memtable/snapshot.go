@@ -12,13 +12,9 @@ type Position struct {
 	pos, head, n uint32
 }
 
-// Count returns how many points were applied: exactly what a read of all time
-// returns, unless the series is late and some replace others.
-func (p Position) Count() int { return int(p.n &^ lateBit) }
-
-// Late reports whether some point came out of order or with the timestamp of an
+// late reports whether some point came out of order or with the timestamp of an
 // earlier one. Reading such a series sorts.
-func (p Position) Late() bool { return p.n&lateBit != 0 }
+func (p Position) late() bool { return p.n&lateBit != 0 }
 
 // Snapshot reads the points of positions taken under the same lock. It is a
 // value, safe for concurrent use, and stays valid while the table is written to,
@@ -47,7 +43,7 @@ func (c *Columns) Reset() { c.TS, c.Values = c.TS[:0], c.Values[:0] }
 func (s Snapshot) AppendRange(dst *Columns, p Position, start, end int64) {
 	switch {
 	case p.n == 0 || start > end:
-	case p.Late():
+	case p.late():
 		s.appendLate(dst, p, start, end)
 	default:
 		head, used, count := s.locate(p, start, end)
@@ -62,7 +58,7 @@ func (s Snapshot) Contains(p Position, start, end int64) bool {
 	if p.n == 0 || start > end {
 		return false
 	}
-	if !p.Late() {
+	if !p.late() {
 		head, used := s.skipAfter(p, end)
 		return head != 0 && s.chunk(head, used)[used-1].ts >= start
 	}
