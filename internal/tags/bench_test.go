@@ -93,7 +93,7 @@ func BenchmarkSelect(b *testing.B) {
 		b.Run("series=500000/select="+c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if n := len(ix.Select(ms)); n != c.want {
+				if n := len(ix.Prepare(ms, false).Select()); n != c.want {
 					b.Fatalf("%d series", n)
 				}
 			}

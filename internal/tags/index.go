@@ -34,16 +34,6 @@ func (ix *Index) Add(o base.Ordinal, pairs []uint32) {
 	}
 }
 
-// Remove makes the series o, whose pairs these are, unknown again.
-func (ix *Index) Remove(o base.Ordinal, pairs []uint32) {
-	ix.mu.Lock()
-	defer ix.mu.Unlock()
-	ix.mu.all.remove(uint32(o))
-	for _, pair := range pairs {
-		ix.mu.remove(pair, uint32(o))
-	}
-}
-
 // Len returns the number of series in the index.
 func (ix *Index) Len() int {
 	ix.mu.RLock()
@@ -56,22 +46,6 @@ func (ix *Index) Contains(o base.Ordinal) bool {
 	ix.mu.RLock()
 	defer ix.mu.RUnlock()
 	return ix.mu.all.contains(uint32(o))
-}
-
-// Select returns the series that fulfil all conditions, ascending. It is Prepare and
-// Query.Select in one, for callers that hold no lock.
-func (ix *Index) Select(ms []Matcher) []base.Ordinal { return ix.Prepare(ms, false).Select() }
-
-// Any returns the series that have at least one of the tags, ascending.
-func (ix *Index) Any(tags []base.Tag) []base.Ordinal {
-	ms := make([]Matcher, len(tags))
-	for i, tag := range tags {
-		ms[i] = Matcher{key: tag.Key, value: tag.Value}
-	}
-	if len(ms) == 0 {
-		return nil
-	}
-	return ix.Prepare(ms, true).Select()
 }
 
 // union returns the ordinals that have one of several pairs.

@@ -54,6 +54,15 @@ func (ix testIndex) brute(ms []Matcher, anyOf bool) []base.Ordinal {
 	return found
 }
 
+// having selects the series that have at least one of the tags.
+func (ix testIndex) having(tags ...base.Tag) []base.Ordinal {
+	var ms []Matcher
+	for _, tag := range tags {
+		ms = append(ms, Matcher{key: tag.Key, value: tag.Value})
+	}
+	return ix.Prepare(ms, true).Select()
+}
+
 func mustMatch(t testing.TB, mt MatchType, key, value string) Matcher {
 	t.Helper()
 	m, err := NewMatcher(mt, key, value)
@@ -112,7 +121,7 @@ func TestSelect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := ix.Select(ms); !slices.Equal(got, c.want) {
+		if got := ix.Prepare(ms, false).Select(); !slices.Equal(got, c.want) {
 			t.Errorf("%s selects %d, want %d", c.selector, got, c.want)
 		}
 	}
@@ -127,12 +136,11 @@ func TestAny(t *testing.T) {
 		tags []base.Tag
 		want []base.Ordinal
 	}{
-		{nil, nil},
 		{[]base.Tag{{Key: "host", Value: "b"}}, []base.Ordinal{2}},
 		{[]base.Tag{{Key: "host", Value: "b"}, {Key: "host", Value: "a"}, {Key: "none", Value: "a"}}, []base.Ordinal{1, 2}},
 		{[]base.Tag{{Key: "host", Value: "b"}, {Key: base.NameKey, Value: "cpu"}}, []base.Ordinal{1, 2, 3}},
 	} {
-		if got := ix.Any(c.tags); !slices.Equal(got, c.want) {
+		if got := ix.having(c.tags...); !slices.Equal(got, c.want) {
 			t.Errorf("any of %v: %d, want %d", c.tags, got, c.want)
 		}
 	}
@@ -172,21 +180,6 @@ func TestPreparedQuerySeesNewSeries(t *testing.T) {
 	}
 }
 
-func TestRemove(t *testing.T) {
-	ix := newTestIndex()
-	ix.add(1, "cpu", "host", "a")
-	ix.add(2, "cpu", "host", "b")
-	pairs := ix.dict.InternSeries(nil, "cpu", []base.Tag{{Key: "host", Value: "a"}})
-	ix.Remove(1, pairs)
-	ix.Remove(1, append(pairs, 1000))
-	if ix.Contains(1) || !ix.Contains(2) || ix.Len() != 1 {
-		t.Errorf("Len = %d", ix.Len())
-	}
-	if got := ix.Select([]Matcher{mustMatch(t, Regexp, "host", "a|b")}); !slices.Equal(got, []base.Ordinal{2}) {
-		t.Errorf("selected %d", got)
-	}
-}
-
 // TestSelectAgainstBruteForce compares random conditions over random series, in random
 // order of ordinals, with looking at each series.
 func TestSelectAgainstBruteForce(t *testing.T) {
@@ -201,12 +194,6 @@ func TestSelectAgainstBruteForce(t *testing.T) {
 				}
 			}
 			ix.add(base.Ordinal(o), "n"+value.Draw(t, "name"), tags...)
-		}
-		for o, tags := range ix.series {
-			if rapid.IntRange(0, 9).Draw(t, "remove") == 0 {
-				ix.Remove(o, ix.dict.InternSeries(nil, tags[0].Value, tags[1:]))
-				delete(ix.series, o)
-			}
 		}
 		for range 5 {
 			var ms []Matcher
@@ -249,11 +236,11 @@ func TestSelectFromBitmaps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := ix.Select(ms), ix.brute(ms, false); !slices.Equal(got, want) {
+		if got, want := ix.Prepare(ms, false).Select(), ix.brute(ms, false); !slices.Equal(got, want) {
 			t.Errorf("%s selects %d series, want %d", selector, len(got), len(want))
 		}
 	}
-	if got := ix.Any([]base.Tag{{Key: "third", Value: "0"}, {Key: base.NameKey, Value: "n0"}}); len(got) != 8000 {
+	if got := ix.having(base.Tag{Key: "third", Value: "0"}, base.Tag{Key: base.NameKey, Value: "n0"}); len(got) != 8000 {
 		t.Errorf("any: %d series", len(got))
 	}
 }
@@ -271,7 +258,7 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Go(func() {
 		before := 0
 		for range 30 {
-			found := ix.Select([]Matcher{m})
+			found := ix.Prepare([]Matcher{m}, false).Select()
 			if len(found) < before {
 				t.Errorf("%d series after %d", len(found), before)
 			}
@@ -279,7 +266,7 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	})
 	wg.Wait()
-	if got := ix.Select([]Matcher{m}); len(got) != n/10 {
+	if got := ix.Prepare([]Matcher{m}, false).Select(); len(got) != n/10 {
 		t.Errorf("%d series", len(got))
 	}
 }

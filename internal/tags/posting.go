@@ -23,7 +23,6 @@ var _ [24]byte = [8 + 4*fewMax]byte{}
 type postings struct {
 	lists blocks.Array[posting] // by pair number
 	sets  []set
-	free  []uint32 // indexes of sets that are empty and unused
 }
 
 // add puts o into the list of a pair, unless it is there.
@@ -45,40 +44,9 @@ func (ps *postings) add(pair, o uint32) {
 		p.n++
 		return
 	}
-	s := set{list: slices.Insert(slices.Clone(p.few[:]), i, o), n: fewMax + 1}
-	if n := len(ps.free); n > 0 {
-		p.big = ps.free[n-1] + 1
-		ps.free = ps.free[:n-1]
-		ps.sets[p.big-1] = s
-	} else {
-		ps.sets = append(ps.sets, s)
-		p.big = uint32(len(ps.sets))
-	}
+	ps.sets = append(ps.sets, set{list: slices.Insert(slices.Clone(p.few[:]), i, o), n: fewMax + 1})
+	p.big = uint32(len(ps.sets))
 	p.n++
-}
-
-// remove takes o out of the list of a pair, if it is there.
-func (ps *postings) remove(pair, o uint32) {
-	if pair >= ps.lists.Len() {
-		return
-	}
-	p := ps.lists.Slot(pair)
-	if p.big == 0 {
-		if i, found := slices.BinarySearch(p.few[:p.n], o); found {
-			copy(p.few[i:], p.few[i+1:p.n])
-			p.n--
-		}
-		return
-	}
-	s := &ps.sets[p.big-1]
-	s.remove(o)
-	p.n = uint32(s.n)
-	if p.n <= fewMax {
-		s.appendTo(p.few[:0])
-		*s = set{}
-		ps.free = append(ps.free, p.big-1)
-		p.big = 0
-	}
 }
 
 // count returns the number of ordinals that have a pair.

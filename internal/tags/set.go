@@ -18,7 +18,7 @@ const (
 	// bitmapMin is how many ordinals a bitmap has at least when it is made.
 	bitmapMin = 2048
 	// bitmapSpread bounds how thin ordinals may lie in a new bitmap: one in 32, where
-	// bitmap and list take the same room. An old one may thin out to half of that.
+	// bitmap and list take the same room. Far ordinals may thin an old one to half of that.
 	bitmapSpread = 32
 )
 
@@ -74,27 +74,6 @@ func (s *set) addBit(o uint32) bool {
 	}
 	*word |= bit
 	s.n++
-	return true
-}
-
-// remove takes o out of the set and reports whether it was there.
-func (s *set) remove(o uint32) bool {
-	if s.bits == nil {
-		i, found := slices.BinarySearch(s.list, o)
-		if found {
-			s.list = slices.Delete(s.list, i, i+1)
-			s.n--
-		}
-		return found
-	}
-	if !s.contains(o) {
-		return false
-	}
-	s.bits[o/64-s.base] &^= 1 << (o % 64)
-	s.n--
-	if s.n < bitmapMin/2 || len(s.bits)*64/s.n > 2*bitmapSpread {
-		s.toList()
-	}
 	return true
 }
 
