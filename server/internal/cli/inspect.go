@@ -2,8 +2,12 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -15,11 +19,18 @@ import (
 
 const inspectExample = `  $ sydradb ingest points.ndjson 2>/dev/null
   $ sydradb inspect wal data/wal/current.wal
-  ...
+         0  header lsn=1 durable_lsn=0 uuid=...
+        41  batch lsn=2 durable_lsn=...
+              series ordinal=0 id=18117565319915605411 name=room.temp tags={"room":"hall"}
+              row ordinal=0 id=18117565319915605411 series=room.temp{room="hall"} ts=1694300000000000000 value=21.5
+              row ordinal=0 id=18117565319915605411 series=room.temp{room="hall"} ts=1694300120000000000 value=21.75
+       ...  mark lsn=3 durable_lsn=2
   $ sydradb flush
   flushed 2 points into 1 segment file
   $ sydradb inspect segment data/segments/1694296800/*.seg
-  ...`
+         0  header version=2 id=18117565319915605411 id_hex=fb6e85aae0818da3 hour=1694296800000000000 count=2 ...
+              point ts=1694300000000000000 value=21.5
+              point ts=1694300120000000000 value=21.75`
 
 func (a *App) inspectCommand() *cobra.Command {
 	var format *choice
@@ -30,7 +41,10 @@ func (a *App) inspectCommand() *cobra.Command {
 		Long: `Inspect shows the records of one file, with or without a database around it, and
 stops with exit code 4 at the first one that is damaged. Each record starts with its
 offset in the file; what it is made of stands below it. --format json prints an array
-of objects.`,
+of objects.
+
+The rows of a log name series by a number. Their ids, names and tags are looked up in
+the catalog and in the older files beside the log, as far as these can be read.`,
 		Example:   inspectExample,
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: kinds,
@@ -51,10 +65,17 @@ func (a *App) inspect(kind sydradb.FileKind, path string, asJSON bool) error {
 	if asJSON {
 		p = &jsonRecords{}
 	}
+	known := knownSeries{log: path}
 	var line []byte
 	for record, err := range sydradb.Inspect(kind, path) {
 		if err != nil { // the records before the damage are worth seeing
-			return errors.Join(finishInspect(out, p), err)
+			return errors.Join(finishInspect(out, p), explainInspect(err, kind, path))
+		}
+		switch kind {
+		case sydradb.FileWAL:
+			known.complete(&record)
+		case sydradb.FileSegment:
+			addHexID(&record)
 		}
 		line = p.appendRecord(line[:0], &record)
 		if _, err := out.Write(line); err != nil {
@@ -62,6 +83,57 @@ func (a *App) inspect(kind sydradb.FileKind, path string, asJSON bool) error {
 		}
 	}
 	return finishInspect(out, p)
+}
+
+// addHexID adds the id of a segment as the name of its file has it.
+func addHexID(r *sydradb.Record) {
+	at := slices.IndexFunc(r.Fields, func(f sydradb.Field) bool { return f.Name == "id" })
+	if id, ok := fieldOf(r, "id").(uint64); ok {
+		r.Fields = slices.Insert(r.Fields, at+1, sydradb.Field{Name: "id_hex", Value: fmt.Sprintf("%x", id)})
+	}
+}
+
+// explainInspect says so if the file looks like one of another kind.
+func explainInspect(err error, kind sydradb.FileKind, path string) error {
+	if !errors.Is(err, sydradb.ErrCorrupt) {
+		return err
+	}
+	looksLike := kindOf(path)
+	if looksLike == "" || looksLike == kind {
+		return err
+	}
+	return hinted(err, "it looks like a %s: sydradb inspect %s %s", looksLike, looksLike, path)
+}
+
+// kindOf guesses the kind of a file from its first bytes, "" if they say nothing.
+func kindOf(path string) sydradb.FileKind {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var head [8]byte
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return ""
+	}
+	// Logs and catalogs begin with the length of a frame and the type of its contents.
+	const (
+		catalogNames, catalogIDs = 1, 2
+		logPut, logHeader        = 1, 4
+		putBytes                 = 25 // of version 0
+	)
+	length, kind := binary.LittleEndian.Uint32(head[:]), head[4]
+	switch {
+	case bytes.HasPrefix(head[:], []byte("SYSEG")):
+		return sydradb.FileSegment
+	case head[0] == '{':
+		return sydradb.FileManifest
+	case kind == logHeader, kind == logPut && length == putBytes:
+		return sydradb.FileWAL
+	case kind == catalogNames, kind == catalogIDs:
+		return sydradb.FileCatalog
+	}
+	return ""
 }
 
 func finishInspect(out *bufio.Writer, p recordPrinter) error {
