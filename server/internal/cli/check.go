@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,15 +58,38 @@ func (a *App) printCheck(r *sydradb.CheckReport, asJSON bool) error {
 		render.Count(r.Files, "file"), size(r.Bytes), r.Series,
 		render.Count(r.Points, "point"), render.Count(r.Segments, "segment"),
 		render.Count(r.LogPoints, "point"), render.Count(r.LogRecords, "log record"))
-	for _, f := range r.Findings {
-		where := f.File
-		if f.Offset >= 0 {
-			where += fmt.Sprintf(" at offset %d", f.Offset)
-		}
-		text += fmt.Sprintf("%s: %s: %s\n", f.Severity, where, f.Message)
+	// What matters most comes first; of leftovers a killed flush may leave thousands.
+	for _, severity := range []sydradb.Severity{sydradb.FindingDamage, sydradb.FindingUnknown, sydradb.FindingLeftover} {
+		text += findingsText(r.Findings, severity)
 	}
 	if len(r.Findings) == 0 {
 		text += "nothing found\n"
 	}
 	return printTo(a.Out, "%s", text)
+}
+
+// maxLeftovers is how many leftovers are shown as text.
+const maxLeftovers = 10
+
+// findingsText returns a line for each finding of one severity.
+func findingsText(findings []sydradb.Finding, severity sydradb.Severity) string {
+	var text strings.Builder
+	n := 0
+	for _, f := range findings {
+		if f.Severity != severity {
+			continue
+		}
+		if n++; n > maxLeftovers && severity == sydradb.FindingLeftover {
+			continue
+		}
+		where := f.File
+		if f.Offset >= 0 {
+			where += fmt.Sprintf(" at offset %d", f.Offset)
+		}
+		fmt.Fprintf(&text, "%s: %s: %s\n", f.Severity, where, f.Message)
+	}
+	if severity == sydradb.FindingLeftover && n > maxLeftovers {
+		fmt.Fprintf(&text, "and %s\n", render.Count(n-maxLeftovers, "more leftover"))
+	}
+	return text.String()
 }

@@ -41,6 +41,10 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"query", "a", "--limit", "-1"}, []string{"negative"}},
 		{[]string{"find", "a", "b"}, []string{`"a" is no KEY=VALUE`}},
 		{[]string{"find", "=v"}, []string{"no key"}},
+		{[]string{"find", "room=~h.*"}, []string{"write it as a selector: '{room=~\"h.*\"}'"}},
+		{[]string{"find", "a=b", "room!=hall"}, []string{"write it as a selector: '{room!=\"hall\"}'"}},
+		{[]string{"find", "room.temp", "room=hall", "k=v"}, []string{"\n  hint: write it as a selector: 'room.temp{room=\"hall\",k=\"v\"}'\n"}},
+		{[]string{"find", "odd name", "odd key=1"}, []string{`'"odd name"{"odd key"="1"}'`}},
 		{[]string{"ingest", "--precision", "m"}, []string{"use one of s, ms"}},
 		{[]string{"ingest", "--csv-comma", "::"}, []string{"want one character"}},
 		{[]string{"inspect", "pack", "x"}, []string{`unknown kind of file "pack"`}},
@@ -318,6 +322,36 @@ func TestReadingCommands(t *testing.T) {
 	}
 	if r := p.run("", "check"); r.code != 0 || !strings.Contains(r.stdout, "unknown: notes.txt") {
 		t.Errorf("check with a foreign file: %+v", r)
+	}
+}
+
+func TestCheckShowsDamageFirst(t *testing.T) {
+	p := newProgram(t)
+	p.want(0, "", hall, "ingest")
+	p.want(0, "flushed 1 point into 1 segment file\n", "", "flush")
+	data := filepath.Join(p.dir, "data")
+	files, err := filepath.Glob(filepath.Join(data, "segments", "*", "*.seg"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	flipLastByte(t, files[0])
+	for i := range 13 {
+		copyFile(t, files[0], filepath.Join(filepath.Dir(files[0]), fmt.Sprintf("1-1694300000000000000-1694300000000000000-%d.seg", i)))
+	}
+	copyFile(t, files[0], filepath.Join(data, "AAA"))
+	r := p.run("", "check")
+	var kinds []string
+	for line := range strings.Lines(r.stdout) {
+		kind, _, _ := strings.Cut(line, ": ")
+		kinds = append(kinds, kind)
+	}
+	want := "damage,unknown" + strings.Repeat(",leftover", 10) + ",and 3 more leftovers\n"
+	if got := strings.Join(kinds[2:], ","); got != want || r.code != ExitDamaged {
+		t.Errorf("exit code %d, lines %s, want %s\n%s", r.code, got, want, r.stdout)
+	}
+	var report sydradb.CheckReport
+	if err := json.Unmarshal([]byte(p.run("", "check", "--format", "json").stdout), &report); err != nil || len(report.Findings) != 15 {
+		t.Errorf("%d findings as JSON, %v", len(report.Findings), err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,12 +69,21 @@ func parseFind(args []string) (sydradb.Selector, error) {
 		key, value, isTag := strings.Cut(arg, "=")
 		if !isTag || strings.Contains(key, "{") {
 			if len(args) > 1 {
-				return sel, usage("find takes one selector, or several KEY=VALUE; %q is no KEY=VALUE", arg)
+				return sel, notAlone(args, arg)
 			}
 			return parseSelector(arg)
 		}
 		if key == "" {
 			return sel, usage("%q has no key before the =", arg)
+		}
+		// Another operator than =, which would be taken for a part of key or value.
+		not, isNot := strings.CutSuffix(key, "!")
+		pattern, isPattern := strings.CutPrefix(value, "~")
+		switch {
+		case isNot:
+			return sel, usage("%q: write it as a selector: '{%s!=%s}'", arg, quoted(not), strconv.Quote(value))
+		case isPattern:
+			return sel, usage("%q: write it as a selector: '{%s=~%s}'", arg, quoted(key), strconv.Quote(pattern))
 		}
 		m, err := sydradb.NewMatcher(key, sydradb.MatchEqual, value)
 		if err != nil {
@@ -82,6 +92,25 @@ func parseFind(args []string) (sydradb.Selector, error) {
 		sel.Matchers = append(sel.Matchers, m)
 	}
 	return sel, nil
+}
+
+// notAlone is the error for the selector arg among several arguments. A name with tags
+// beside it is shown as one selector.
+func notAlone(args []string, arg string) error {
+	var names, tags []string
+	for _, other := range args {
+		key, value, isTag := strings.Cut(unguard(other), "=")
+		if isTag && !strings.ContainsAny(key, "{!~") && !strings.HasPrefix(value, "~") {
+			tags = append(tags, condition(key, value))
+		} else {
+			names = append(names, unguard(other))
+		}
+	}
+	err := usage("find takes one selector, or several KEY=VALUE; %q is no KEY=VALUE", arg)
+	if len(names) == 1 && len(tags) > 0 && !strings.ContainsAny(names[0], "{}!~=") {
+		return hinted(err, "write it as a selector: '%s{%s}'", quoted(names[0]), strings.Join(tags, ","))
+	}
+	return err
 }
 
 func (a *App) printSeries(found []*sydradb.Series) error {
