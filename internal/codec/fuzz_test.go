@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fuzzing"
 )
 
 // The decoders take any bytes: they fail with a place in src, or yield a column
@@ -19,7 +20,9 @@ func FuzzDecodeTimestamps(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte, start int64) {
 		for _, count := range []int{len(src), len(src) / 2, len(src) / 5} {
 			ts := make([]int64, count)
-			rest, err := DecodeTimestamps(ts, TimestampsDelta2, src, start)
+			var rest []byte
+			var err error
+			fuzzing.Bounded(t, len(src), func() { rest, err = DecodeTimestamps(ts, TimestampsDelta2, src, start) })
 			if err != nil {
 				checkPlace(t, err, len(src))
 				continue
@@ -40,7 +43,9 @@ func FuzzDecodeValues(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		for _, count := range []int{max(0, len(src)-8), len(src) / 5, len(src) / 12} {
 			v := make([]float64, count)
-			rest, err := DecodeValues(v, ValuesXOR, src)
+			var rest []byte
+			var err error
+			fuzzing.Bounded(t, len(src), func() { rest, err = DecodeValues(v, ValuesXOR, src) })
 			if err != nil {
 				checkPlace(t, err, len(src))
 				continue
@@ -69,8 +74,11 @@ func FuzzRoundTrip(f *testing.F) {
 		if len(ts) == 0 {
 			return
 		}
-		encoded := encodeTimestamps(t, ts)
-		encoded, err := AppendValues(encoded, ValuesXOR, v)
+		var encoded []byte
+		var err error
+		fuzzing.Bounded(t, len(data), func() {
+			encoded, err = AppendValues(encodeTimestamps(t, ts), ValuesXOR, v)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"testing"
 
+	"github.com/sydradb/sydradb/internal/fuzzing"
 	"github.com/sydradb/sydradb/internal/golden"
 )
 
@@ -108,7 +109,9 @@ func FuzzNext(f *testing.F) {
 	f.Add(make([]byte, 32))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		for len(src) > 0 {
-			payload, rest, err := Next(src)
+			var payload, rest []byte
+			var err error
+			fuzzing.Bounded(t, len(src), func() { payload, rest, err = Next(src) })
 			if err != nil {
 				return
 			}

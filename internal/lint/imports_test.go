@@ -44,6 +44,7 @@ var sideways = exceptions{
 // helpers are packages that only tests import: layering refuses them elsewhere. They
 // stand beside the layers and may use the system, to read testdata for instance.
 var helpers = []string{
+	"internal/fuzzing",
 	"internal/golden",
 	"internal/lint",
 	"internal/fsys/fsystest",

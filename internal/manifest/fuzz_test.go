@@ -2,31 +2,12 @@ package manifest
 
 import (
 	"bytes"
-	"runtime"
 	"testing"
-	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/fuzzing"
 )
-
-// bounded runs decode and fails if it takes long or allocates more than input of that
-// size may cost.
-func bounded(t *testing.T, input int, decode func()) {
-	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	start := time.Now()
-	decode()
-	took := time.Since(start)
-	runtime.ReadMemStats(&after)
-	if took > time.Second {
-		t.Errorf("%d bytes took %v", input, took)
-	}
-	if got := after.TotalAlloc - before.TotalAlloc; got > uint64(16*input+1<<20) {
-		t.Errorf("%d bytes made it allocate %d", input, got)
-	}
-}
 
 // FuzzManifestLine reads a line whose checksum is taken for granted. What it yields,
 // written again, reads the same.
@@ -37,7 +18,7 @@ func FuzzManifestLine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var e Edit
 		var err error
-		bounded(t, len(line), func() { err = decodeEdit(line, &e) })
+		fuzzing.Bounded(t, len(line), func() { err = decodeEdit(line, &e) })
 		if err == nil {
 			text, crc := appendLine(nil, &e)
 			var back Edit
@@ -48,7 +29,7 @@ func FuzzManifestLine(f *testing.F) {
 				t.Errorf("written again: %s\nand again: %s", text, again)
 			}
 		}
-		bounded(t, len(line), func() { _, err = decodePlain(line) })
+		fuzzing.Bounded(t, len(line), func() { _, err = decodePlain(line) })
 		if err == nil && len(line) < len(`{"series_id":1,"hour_bucket":0,"start_ts":0,"end_ts":0,"count":1,"path":""}`) {
 			t.Errorf("%q passes for an entry", line)
 		}
@@ -77,7 +58,7 @@ func FuzzManifestFile(f *testing.F) {
 		var s State
 		var tail *Tail
 		var err error
-		bounded(t, len(data), func() { s, tail, err = read(base.ManifestFile, data) })
+		fuzzing.Bounded(t, len(data), func() { s, tail, err = read(base.ManifestFile, data) })
 		if tail != nil && (err != nil || s.Bytes != tail.Offset || tail.Offset+tail.Bytes != int64(len(data))) {
 			t.Fatalf("tail %+v, state of %d bytes, error %v", tail, s.Bytes, err)
 		}

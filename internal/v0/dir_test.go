@@ -15,6 +15,7 @@ import (
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/frame"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/fuzzing"
 	"github.com/sydradb/sydradb/internal/golden"
 	"github.com/sydradb/sydradb/internal/wal"
 )
@@ -283,7 +284,10 @@ func FuzzLog(f *testing.F) {
 	f.Add(current[:99])
 	f.Add(append(slices.Clone(current[5:40]), current[33:]...))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, s, err := read(disk(t, map[string][]byte{base.CurrentWAL: data}))
+		fs := disk(t, map[string][]byte{base.CurrentWAL: data})
+		var s Stats
+		var err error
+		fuzzing.Bounded(t, len(data), func() { _, s, err = read(fs) })
 		var torn int64
 		if s.Torn != nil {
 			torn = s.Torn.Bytes

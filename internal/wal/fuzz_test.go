@@ -4,26 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"runtime"
 	"slices"
 	"testing"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/frame"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/fuzzing"
 )
-
-// boundedAllocation runs f and fails if it allocates more than input of this length may.
-func boundedAllocation(t *testing.T, length int, f func()) {
-	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 16*uint64(length)+1<<20 {
-		t.Fatalf("%d bytes allocated for %d bytes of input", n, length)
-	}
-}
 
 func FuzzDecodeBatch(f *testing.F) {
 	add := func(regs []base.Registration, rows []base.Row) { f.Add([]byte(body(AppendBatch(nil, regs, rows)))) }
@@ -36,7 +24,7 @@ func FuzzDecodeBatch(f *testing.F) {
 		var rows []base.Row
 		var d BatchDecoder
 		var err error
-		boundedAllocation(t, len(src), func() {
+		fuzzing.Bounded(t, len(src), func() {
 			err = d.Decode(src, func(base.Registration) error { return nil }, func([]base.Row) error { return nil })
 		})
 		again := d.Decode(src, func(r base.Registration) error {
@@ -81,7 +69,7 @@ func FuzzOpen(f *testing.F) {
 		var report Report
 		var got []seen
 		var err error
-		boundedAllocation(t, len(log), func() {
+		fuzzing.Bounded(t, len(log), func() {
 			var opened error
 			l, report, opened = Open(fs, opts, func(Record) error { return nil })
 			err = opened
@@ -129,7 +117,7 @@ func FuzzScan(f *testing.F) {
 		fs := fsys.NewMem()
 		writeFile(t, fs, "file", log)
 		end := int64(0)
-		boundedAllocation(t, len(log), func() {
+		fuzzing.Bounded(t, len(log), func() {
 			err := Scan(fs, "file", func(r Record) error {
 				end = r.Offset + frame.Overhead + int64(len(r.Body))
 				if r.Type == TypePut {
