@@ -41,11 +41,7 @@ func (ix *Index) AppendSnapshot(dst []byte, stamp Stamp, id func(base.Ordinal) b
 	if !ok {
 		return dst, false
 	}
-	out := append(dst, stampStart...)
-	out = strconv.AppendUint(out, stamp.Generation, 10)
-	out = append(out, stampMiddle...)
-	out = strconv.AppendInt(out, stamp.Bytes, 10)
-	out = append(out, stampEnd)
+	out := appendStamp(dst, stamp)
 	var found []uint32
 	var ids []base.SeriesID
 	for i, m := range members {
@@ -72,6 +68,14 @@ func (ix *Index) AppendSnapshot(dst []byte, stamp Stamp, id func(base.Ordinal) b
 		return dst, false
 	}
 	return out, true
+}
+
+func appendStamp(dst []byte, s Stamp) []byte {
+	dst = append(dst, stampStart...)
+	dst = strconv.AppendUint(dst, s.Generation, 10)
+	dst = append(dst, stampMiddle...)
+	dst = strconv.AppendInt(dst, s.Bytes, 10)
+	return append(dst, stampEnd)
 }
 
 // member is one tag of the snapshot.
@@ -144,5 +148,6 @@ func ReadStamp(data []byte) (Stamp, bool) {
 	var err1, err2 error
 	s.Generation, err1 = strconv.ParseUint(string(generation), 10, 64)
 	s.Bytes, err2 = strconv.ParseInt(string(size), 10, 64)
-	return s, err1 == nil && err2 == nil
+	written := bytes.HasPrefix(data, appendStamp(nil, s)) // not 007, say
+	return s, err1 == nil && err2 == nil && written
 }
