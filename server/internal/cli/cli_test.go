@@ -294,6 +294,10 @@ func TestReadingCommands(t *testing.T) {
 	if r := p.run("", "query", "cpu_u", "--format", "chart"); !strings.Contains(r.stdout, `cpu_u{dc="x",host="b"}  min 2`) {
 		t.Errorf("chart: %+v", r)
 	}
+	p.want(0, "", `{"series":"f","ts":-4611686018.427387904,"value":1}`+"\n"+`{"series":"f","ts":4611686018.427387904,"value":2}`+"\n", "ingest", "--data-dir", "limits")
+	if r := p.run("", "query", "f", "--format", "chart", "--data-dir", "limits"); r.code != 0 || !strings.Contains(r.stdout, "1823-11-12 00:06:21 to 2116-02-20 23:53:38 UTC, 2 points") {
+		t.Errorf("chart of all times: %+v", r)
+	}
 	p.want(0, "0 points of 0 series\n", "", "query", "nothing")
 	p.want(0, "", "", "query", "nothing", "--format", "chart")
 	p.want(0, "KEY   VALUES  SERIES\nhost  2       3\ndc    1       2\n", "", "stats", "--top", "tags")

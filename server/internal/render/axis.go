@@ -122,8 +122,12 @@ func brief(v float64) string {
 
 // timeFormat returns the layout of the labels under a chart of that span, and their
 // width.
-func timeFormat(span int64) (layout string, width int) {
-	switch d := time.Duration(span); {
+func timeFormat(span uint64) (layout string, width int) {
+	switch d := time.Duration(min(span, math.MaxInt64)); {
+	case d < 10*time.Microsecond:
+		layout = "15:04:05.000000000"
+	case d < 10*time.Millisecond:
+		layout = "15:04:05.000000"
 	case d < 10*time.Second:
 		layout = "15:04:05.000"
 	case d < time.Hour:

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/guptarohit/asciigraph"
 
@@ -16,7 +18,7 @@ import (
 type ChartOptions struct {
 	// Start and End are the times of the left and right edge, in Unix nanoseconds.
 	Start, End int64
-	// Width is that of the screen in characters. Less than 40 is taken as 40.
+	// Width is that of the screen in characters. Less than 20 is taken as 20.
 	Width int
 	// Height is about the number of rows of the plot. Default 12.
 	Height int
@@ -52,11 +54,14 @@ type chartSeries struct {
 	first, last int64 // times
 }
 
-const minChartWidth = 40
+const minChartWidth = 20
 
 // NewChart returns a Writer that draws the chart when it is closed.
 func NewChart(w io.Writer, o ChartOptions) *Chart {
 	o.Width = max(o.Width, minChartWidth)
+	if o.End == o.Start { // a single time: a minute with it in the middle
+		o.Start, o.End = o.Start-30e9, o.End+30e9
+	}
 	if o.Height <= 0 {
 		o.Height = 12
 	}
@@ -94,13 +99,16 @@ func (c *Chart) Write(b sydradb.Block) error {
 	return nil
 }
 
+// distance returns the nanoseconds from one time to a later one. Between the limits of
+// the accepted times they are more than an int64 can hold.
+func distance(from, to int64) uint64 { return uint64(to) - uint64(from) }
+
+// span is the time between the edges.
+func (c *Chart) span() uint64 { return distance(c.o.Start, c.o.End) }
+
 // column returns the column of a time between the edges.
 func (c *Chart) column(ts int64) int {
-	if c.o.End == c.o.Start {
-		return 0
-	}
-	// As floats: the span may be all of the accepted times, and a column is wide.
-	share := float64(ts-c.o.Start) / float64(c.o.End-c.o.Start)
+	share := float64(distance(c.o.Start, ts)) / float64(c.span())
 	return min(int(share*float64(c.columns)), c.columns-1)
 }
 
@@ -131,29 +139,40 @@ func (c *Chart) Close() error {
 	axis := newValueAxis(low, high, c.o.Height)
 	plots := make([][]float64, len(c.series))
 	for i, s := range c.series {
-		plots[i] = s.plot(c.o.End-c.o.Start, axis)
+		plots[i] = s.plot(c.span(), axis)
 	}
-	format, label := timeFormat(c.o.End - c.o.Start)
-	ticks := max(2, min(6, c.columns/(label+4)))
 	options := []asciigraph.Option{
 		asciigraph.Height(axis.rows),
 		asciigraph.LowerBound(0),
 		asciigraph.UpperBound(float64(axis.rows)),
 		asciigraph.YAxisValueFormatter(axis.label),
-		asciigraph.XAxisRange(float64(c.o.Start)/1e9, float64(c.o.End)/1e9),
-		asciigraph.XAxisTickCount(ticks),
-		asciigraph.XAxisValueFormatter(func(sec float64) string {
-			whole, fraction := math.Modf(sec)
-			return time.Unix(int64(whole), int64(fraction*1e9)).UTC().Format(format)
-		}),
 	}
+	options = append(options, c.timeAxis()...)
 	if c.o.Color {
 		options = append(options, asciigraph.SeriesColors(chartColors[:len(plots)]...))
 	} else {
 		options = append(options, asciigraph.SeriesChars(chartMarks[:len(plots)]...))
 	}
-	_, err := fmt.Fprintf(c.w, "%s\n\n%s%s", asciigraph.PlotMany(plots, options...), c.caption(), c.legend())
+	_, err := fmt.Fprintf(c.w, "%s\n\n%s\n%s", asciigraph.PlotMany(plots, options...), c.caption(), c.legend())
 	return err
+}
+
+// timeAxis returns the options for the labels below the plot. Where it has no room for
+// two of them, the caption alone says which times it shows.
+func (c *Chart) timeAxis() []asciigraph.Option {
+	format, label := timeFormat(c.span())
+	ticks := min(6, c.columns/(label+4))
+	if ticks < 2 && c.columns < 2*label {
+		return nil
+	}
+	return []asciigraph.Option{
+		asciigraph.XAxisRange(0, 1),
+		asciigraph.XAxisTickCount(max(2, ticks)),
+		asciigraph.XAxisValueFormatter(func(share float64) string {
+			ns := uint64(math.Round(share * float64(c.span())))
+			return time.Unix(0, int64(uint64(c.o.Start)+ns)).UTC().Format(format)
+		}),
+	}
 }
 
 var chartColors = []asciigraph.AnsiColor{
@@ -170,12 +189,12 @@ var chartMarks = []asciigraph.CharSet{
 
 // plot returns the height of the line in each column, NaN where there is none.
 // Columns between two points that are not unusually far apart are bridged.
-func (s *chartSeries) plot(span int64, axis valueAxis) []float64 {
+func (s *chartSeries) plot(span uint64, axis valueAxis) []float64 {
 	out := make([]float64, len(s.columns))
 	// How many columns lie between two points on average, and how many are still fine.
 	spacing := 0.0
-	if s.n > 1 && span > 0 {
-		spacing = float64(s.last-s.first) / float64(s.n-1) / float64(span) * float64(len(out))
+	if s.n > 1 {
+		spacing = float64(distance(s.first, s.last)) / float64(s.n-1) / float64(span) * float64(len(out))
 	}
 	reach := int(math.Ceil(4*spacing)) + 1
 	last := -1
@@ -203,25 +222,53 @@ func (c *Chart) caption() string {
 	if start.Format(day) == end.Format(day) {
 		endLayout = "15:04:05"
 	}
-	column := time.Duration((c.o.End - c.o.Start) / int64(c.columns))
-	return fmt.Sprintf("  %s to %s UTC, %s, %s a column\n\n",
-		start.Format(layout), end.Format(endLayout), Count(c.points, "point"), roundDuration(column))
+	text := fmt.Sprintf("%s to %s UTC, %s, %s a column", start.Format(layout), end.Format(endLayout),
+		Count(c.points, "point"), spanText(time.Duration(c.span()/uint64(c.columns))))
+	return "  " + wrap(strings.Fields(text), " ", 2, c.o.Width) + "\n"
 }
 
-// roundDuration keeps three digits.
-func roundDuration(d time.Duration) time.Duration {
+// wrap joins parts, on several lines if need be; a line has width characters, the first
+// indent of which are there already or empty.
+func wrap(parts []string, separator string, indent, width int) string {
+	var b strings.Builder
+	column := indent
+	for i, part := range parts {
+		n := utf8.RuneCountInString(part)
+		switch {
+		case i == 0:
+		case column+len(separator)+n > width:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			column = indent
+		default:
+			b.WriteString(separator)
+			column += len(separator)
+		}
+		b.WriteString(part)
+		column += n
+	}
+	return b.String()
+}
+
+// spanText keeps three digits, of days where there are many.
+func spanText(d time.Duration) string {
+	if days := d.Hours() / 24; days >= 3 {
+		return strconv.FormatFloat(days, 'f', max(0, 2-int(math.Log10(days))), 64) + " days"
+	}
 	unit := time.Duration(1)
 	for unit*1000 <= d {
 		unit *= 10
 	}
-	return d.Round(unit)
+	return d.Round(unit).String()
 }
 
-// legend has one line for each series, with the figures that the plot only hints at.
+// legend has a line for each series, with the figures that the plot only hints at.
 func (c *Chart) legend() string {
 	width := 0
 	for _, s := range c.series {
-		width = max(width, len([]rune(s.name)))
+		width = max(width, utf8.RuneCountInString(s.name))
+	}
+	if width > c.o.Width/2 {
+		width = 0 // no columns: they would be broken over lines
 	}
 	var b strings.Builder
 	for i, s := range c.series {
@@ -229,12 +276,11 @@ func (c *Chart) legend() string {
 		if c.o.Color {
 			mark = chartColors[i].String() + "──" + asciigraph.Default.String()
 		}
-		fmt.Fprintf(&b, "  %s %-*s", mark, width, s.name)
-		if s.n == 0 {
-			b.WriteString("  no finite values\n")
-			continue
+		parts := []string{fmt.Sprintf("%-*s", width, s.name), "no finite values"}
+		if s.n > 0 {
+			parts = append(parts[:1], "min "+brief(s.min), "mean "+brief(s.mean), "max "+brief(s.max), "last "+brief(s.latest))
 		}
-		fmt.Fprintf(&b, "  min %s  mean %s  max %s  last %s\n", brief(s.min), brief(s.mean), brief(s.max), brief(s.latest))
+		fmt.Fprintf(&b, "  %s %s\n", mark, wrap(parts, "  ", 5, c.o.Width))
 	}
 	if c.more > 0 {
 		fmt.Fprintf(&b, "  and %d more series, not drawn\n", c.more)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/sydradb/sydradb"
 )
@@ -254,6 +255,69 @@ func TestChartOfOddValues(t *testing.T) {
 	}
 	if got := drawChart(t, ChartOptions{}, sydradb.Block{Series: s, Times: []int64{0}, Values: []float64{math.NaN()}}); got != "no finite values to draw\n" {
 		t.Errorf("only NaN: %q", got)
+	}
+}
+
+// Whatever the times, a chart is drawn, its labels differ, and no line is longer than
+// the screen is wide.
+func TestChartOfOddTimesFits(t *testing.T) {
+	db := openDB(t)
+	s := series(t, db, "node_load1", sydradb.Tag{Key: "host", Value: "a"})
+	for name, times := range map[string][]int64{
+		"limits":      {sydradb.MinTime, 0, sydradb.MaxTime},
+		"one":         {1694300000e9},
+		"first":       {sydradb.MinTime},
+		"nanoseconds": {1694300000e9, 1694300000e9 + 1, 1694300000e9 + 9},
+		"second":      {1694300000e9, 1694300001e9},
+		"years":       {0, 1694300000e9},
+	} {
+		b := sydradb.Block{Series: s, Times: times}
+		for i := range times {
+			b.Values = append(b.Values, float64(i)*1234.5)
+		}
+		for _, width := range []int{20, 21, 23, 30, 40, 53, 80, 160} {
+			got := drawChart(t, ChartOptions{Start: times[0], End: times[len(times)-1], Width: width}, b)
+			for line := range strings.Lines(got) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, " \n")); n > width && !strings.Contains(line, "node_load1") {
+					t.Errorf("%s, width %d: a line of %d:\n%s", name, width, n, got)
+					break
+				}
+			}
+			_, below, _ := strings.Cut(got, "└")
+			_, labels, _ := strings.Cut(below, "\n")
+			labels, _, _ = strings.Cut(labels, "\n")
+			seen := map[string]bool{}
+			for _, label := range strings.Split(strings.TrimSpace(labels), "  ") {
+				if label = strings.TrimSpace(label); label != "" && seen[label] {
+					t.Errorf("%s, width %d: the label %q is there twice:\n%s", name, width, label, got)
+				}
+				seen[label] = true
+			}
+			if width >= 80 && len(seen) < 2 {
+				t.Errorf("%s, width %d: no labels:\n%s", name, width, got)
+			}
+		}
+	}
+	got := drawChart(t, ChartOptions{Start: sydradb.MinTime, End: sydradb.MaxTime, Width: 80},
+		sydradb.Block{Series: s, Times: []int64{sydradb.MinTime, sydradb.MaxTime}, Values: []float64{1, 2}})
+	if !strings.Contains(got, "1823-11-12 00:06:21 to 2116-02-20 23:53:38 UTC, 2 points, 1668 days a column") {
+		t.Errorf("the caption:\n%s", got)
+	}
+}
+
+func TestTableColumnsLineUp(t *testing.T) {
+	db := openDB(t)
+	got, err := print(t, Table, sydradb.Block{Series: series(t, db, "a"), Times: []int64{0, 1e9 + 5e8, 2e9 + 25e7, 3e9}, Values: []float64{1, 2, 3, 4}})
+	want := `a
+  1970-01-01T00:00:00Z     1
+  1970-01-01T00:00:01.5Z   2
+  1970-01-01T00:00:02.25Z  3
+  1970-01-01T00:00:03Z     4
+
+4 points of 1 series
+`
+	if got != want || err != nil {
+		t.Errorf("%v\n%s", err, got)
 	}
 }
 

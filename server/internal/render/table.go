@@ -24,12 +24,28 @@ func (l *tableLayout) series(dst []byte, s *sydradb.Series) []byte {
 	return append(append(dst, s.String()...), '\n')
 }
 
+// block makes room for the longest time of a block, so that its values are one column.
+func (l *tableLayout) block(times []int64) {
+	const point = 1 // before a fraction
+	decimals := 0
+	for _, ts := range times {
+		for ts%unitOf[decimals] != 0 {
+			decimals++
+		}
+	}
+	if decimals > 0 {
+		l.timeWidth = max(l.timeWidth, len("2006-01-02T15:04:05Z")+point+decimals)
+	}
+}
+
+// unitOf is what the times with so many decimals are multiples of, in nanoseconds.
+var unitOf = [10]int64{1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1}
+
 func (l *tableLayout) point(dst []byte, ts int64, value float64) []byte {
 	l.points++
 	dst = append(dst, ' ', ' ')
 	start := len(dst)
 	dst = literal.AppendClock(dst, ts)
-	l.timeWidth = max(l.timeWidth, len(dst)-start)
 	for len(dst)-start < l.timeWidth+2 {
 		dst = append(dst, ' ')
 	}

@@ -64,6 +64,9 @@ type layout interface {
 	end(dst []byte) ([]byte, error)
 }
 
+// blockLayout is a layout that wants to see the times of a block before its points.
+type blockLayout interface{ block(times []int64) }
+
 // pointWriter drives a layout.
 type pointWriter struct {
 	out     output
@@ -101,6 +104,9 @@ func (p *pointWriter) Write(b sydradb.Block) error {
 	if p.current == nil || p.current.ID() != b.Series.ID() {
 		p.current = b.Series
 		p.out.buf = p.layout.series(p.out.buf, b.Series)
+	}
+	if l, ok := p.layout.(blockLayout); ok {
+		l.block(b.Times)
 	}
 	for i, ts := range b.Times {
 		p.out.buf = p.layout.point(p.out.buf, ts, b.Values[i])
