@@ -195,6 +195,8 @@ func TestDamageIsPlaced(t *testing.T) {
 		"falling, 1":         {craft(1, []int64{10, 9, 30}, []float64{1, 2, 3}), header1Bytes, errOrder},
 		"more bytes":         {append(three(2), 0), int64(len(three(2))), errTrailing},
 		"more bytes, 1":      {append(three(1), 0), int64(len(three(1))), errTrailing},
+		"endless varint":     {set(three(2), headerBytes+1, ff...), headerBytes + 1, base.ErrCorrupt},
+		"no such marker":     {set(three(2), headerBytes+3+9, 7), headerBytes + 3 + 9, base.ErrCorrupt},
 		"endless varint, 1":  {set(three(1), header1Bytes+1, ff...), header1Bytes + 1, errVarint},
 	}
 	for name, c := range cases {
@@ -226,7 +228,7 @@ func TestCutFileIsRefused(t *testing.T) {
 		for n := range data {
 			_, _, err := AppendColumns(nil, nil, data[:n])
 			var damage *base.CorruptionError
-			if !errors.As(err, &damage) || damage.Offset > int64(n) {
+			if !errors.As(err, &damage) || damage.Offset < 0 || damage.Offset > int64(n) {
 				t.Errorf("%s cut to %d of %d bytes: %v", name, n, len(data), err)
 			}
 		}
