@@ -47,7 +47,8 @@ func v0Small(t *testing.T) map[string][]byte { return golden.Tree(t, "internal/v
 func v0Put(id SeriesID, ts int64, value float64) []byte {
 	b := binary.LittleEndian.AppendUint64([]byte{1}, uint64(id))
 	b = binary.LittleEndian.AppendUint64(b, uint64(ts))
-	return frame.Append(nil, binary.LittleEndian.AppendUint64(b, math.Float64bits(value)))
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(value))
+	return frame.End(append(frame.Begin(nil), b...), 0)
 }
 
 // allPoints returns the bits of all values by series and time.

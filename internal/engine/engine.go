@@ -84,9 +84,9 @@ func (e *Engine) Write(ctx context.Context, rows []base.Row) (kept bool, err err
 	r.rows = rows
 	r.regs = e.reg.catalog.AppendUnlogged(r.regs[:0], rows)
 	r.frame = wal.AppendBatch(r.frame[:0], r.regs, rows)
-	if size := len(r.frame); size > maxRecordBytes {
+	if size := len(r.frame); size > wal.MaxBatchBytes {
 		e.requests.put(r)
-		return false, fmt.Errorf("%w: %d points take %d bytes in the log, at most %d are allowed", ErrTooLarge, len(rows), size, maxRecordBytes)
+		return false, fmt.Errorf("%w: %d points take %d bytes in the log, at most %d are allowed", ErrTooLarge, len(rows), size, wal.MaxBatchBytes)
 	}
 	r.timer.Reset(overloadWait)
 	if err := e.writer.queue.put(ctx, r); err != nil {

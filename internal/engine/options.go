@@ -48,9 +48,8 @@ const (
 	walRotateBytes  = 64 << 20
 	closeFlushBytes = 1 << 20 // a log smaller than this is cheaper to replay than to flush
 
-	maxRecordBytes = 32 << 20
-	maxQueueBytes  = 64 << 20
-	maxGroupBytes  = 8 << 20
+	maxQueueBytes = 64 << 20
+	maxGroupBytes = 8 << 20
 
 	overloadWait   = 10 * time.Second
 	idleBeforeMark = time.Second

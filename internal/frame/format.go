@@ -37,16 +37,8 @@ var (
 	ErrChecksum = errors.New("frame checksum does not match")
 )
 
-// Append appends payload as a frame to dst and returns the extended slice. payload
-// holds 1 to MaxPayload bytes; a frame around any other is one that Next refuses.
-func Append(dst, payload []byte) []byte {
-	start := len(dst)
-	dst = append(Begin(dst), payload...)
-	return End(dst, start)
-}
-
 // Begin appends room for the length of a frame whose payload the caller then appends
-// in place. The frame is finished by End, or by EndUnsealed and later Seal.
+// in place: 1 to MaxPayload bytes. End finishes it, or EndUnsealed and later Seal.
 func Begin(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
 // End finishes the frame that Begin started when dst was start bytes long.

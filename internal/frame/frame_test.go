@@ -12,9 +12,15 @@ import (
 	"github.com/sydradb/sydradb/internal/golden"
 )
 
+// appendFrame appends payload as a frame to dst.
+func appendFrame(dst, payload []byte) []byte {
+	start := len(dst)
+	return End(append(Begin(dst), payload...), start)
+}
+
 func TestGolden(t *testing.T) {
-	one := Append(nil, []byte{0x2a})
-	many := Append(nil, []byte("SydraDB frame"))
+	one := appendFrame(nil, []byte{0x2a})
+	many := appendFrame(nil, []byte("SydraDB frame"))
 	golden.Check(t, "testdata/frame.golden", golden.Hex(
 		golden.Field{Bytes: one[:4], Note: "len = 1"},
 		golden.Field{Bytes: one[4:5], Note: "payload"},
@@ -37,12 +43,12 @@ func TestGolden(t *testing.T) {
 }
 
 func TestBuildInPlace(t *testing.T) {
-	prefix := []byte("before")
-	dst := Begin(bytes.Clone(prefix))
-	dst = append(dst, "payload"...)
-	dst = End(dst, len(prefix))
-	if want := Append(bytes.Clone(prefix), []byte("payload")); !bytes.Equal(dst, want) {
-		t.Fatalf("Begin and End made % x, Append % x", dst, want)
+	const prefix = "before"
+	dst := appendFrame([]byte(prefix), []byte("payload"))
+	frame, found := bytes.CutPrefix(dst, []byte(prefix))
+	payload, rest, err := Next(frame)
+	if !found || err != nil || string(payload) != "payload" || len(rest) != 0 {
+		t.Fatalf("% x: payload %q, rest % x, %v", dst, payload, rest, err)
 	}
 }
 
@@ -79,7 +85,7 @@ func TestNextRefuses(t *testing.T) {
 
 // TestEveryCutAndFlip shows that no cut and no flipped bit of a frame goes unnoticed.
 func TestEveryCutAndFlip(t *testing.T) {
-	whole := Append(nil, []byte("twenty bytes of load"))
+	whole := appendFrame(nil, []byte("twenty bytes of load"))
 	for n := range whole {
 		if _, _, err := Next(whole[:n]); !errors.Is(err, ErrShort) {
 			t.Errorf("cut at %d: %v, want ErrShort", n, err)
@@ -97,15 +103,15 @@ func TestEveryCutAndFlip(t *testing.T) {
 func TestLargestPayload(t *testing.T) {
 	payload := make([]byte, MaxPayload)
 	payload[MaxPayload-1] = 7
-	got, rest, err := Next(Append(nil, payload))
+	got, rest, err := Next(appendFrame(nil, payload))
 	if err != nil || len(rest) != 0 || !bytes.Equal(got, payload) {
 		t.Fatalf("len %d, rest %d, %v", len(got), len(rest), err)
 	}
 }
 
 func FuzzNext(f *testing.F) {
-	f.Add(Append(nil, []byte("x")))
-	f.Add(Append(Append(nil, []byte("first")), []byte("second")))
+	f.Add(appendFrame(nil, []byte("x")))
+	f.Add(appendFrame(appendFrame(nil, []byte("first")), []byte("second")))
 	f.Add(make([]byte, 32))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		for len(src) > 0 {
@@ -119,8 +125,8 @@ func FuzzNext(f *testing.F) {
 			if n == 0 || n+Overhead+len(rest) != len(src) {
 				t.Fatalf("payload %d, rest %d of %d bytes", n, len(rest), len(src))
 			}
-			if !bytes.Equal(Append(nil, payload), src[:n+Overhead]) {
-				t.Fatal("a frame that Next accepts is not the one that Append makes")
+			if !bytes.Equal(appendFrame(nil, payload), src[:n+Overhead]) {
+				t.Fatal("a frame that Next accepts is not the one that End makes")
 			}
 			src = rest
 		}
@@ -131,7 +137,7 @@ func TestNoAllocation(t *testing.T) {
 	payload := make([]byte, 1000)
 	buf := make([]byte, 0, 2000)
 	n := testing.AllocsPerRun(100, func() {
-		f := Append(buf, payload)
+		f := appendFrame(buf, payload)
 		if _, _, err := Next(f); err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +148,7 @@ func TestNoAllocation(t *testing.T) {
 }
 
 func TestChecksumIsIEEE(t *testing.T) {
-	f := Append(nil, []byte("123456789"))
+	f := appendFrame(nil, []byte("123456789"))
 	if got := binary.LittleEndian.Uint32(f[len(f)-4:]); got != 0xcbf43926 || got != crc32.ChecksumIEEE([]byte("123456789")) {
 		t.Fatalf("checksum %#x", got)
 	}
@@ -151,13 +157,13 @@ func TestChecksumIsIEEE(t *testing.T) {
 func BenchmarkFrame(b *testing.B) {
 	for _, size := range []int{64, 8 << 10, 1 << 20} {
 		payload := make([]byte, size)
-		whole := Append(nil, payload)
+		whole := appendFrame(nil, payload)
 		b.Run(fmt.Sprintf("op=append/size=%d", size), func(b *testing.B) {
 			buf := make([]byte, 0, size+Overhead)
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			for b.Loop() {
-				buf = Append(buf[:0], payload)
+				buf = appendFrame(buf[:0], payload)
 			}
 		})
 		b.Run(fmt.Sprintf("op=next/size=%d", size), func(b *testing.B) {
