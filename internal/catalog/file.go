@@ -25,6 +25,7 @@ type File struct {
 	name       string
 	generation uint64
 	bytes      int64
+	uncut      bool  // there may be more bytes than these
 	failed     error // sticky
 }
 
@@ -46,36 +47,40 @@ func CreateFile(fs fsys.FS, generation uint64) (*File, error) {
 }
 
 // OpenFile loads into c the first size bytes of a catalog file, which hold whole
-// frames, and cuts off what follows them. The series count as logged. A missing file
-// is an error that matches io/fs.ErrNotExist; a damaged frame, or a file that is too
-// short, a base.CorruptionError. After an error c holds some of the series and is of
-// no use.
+// frames. The series count as logged. Nothing is changed: what follows those bytes has
+// to be cut off, with CutTail, before anything is appended. A missing file is an error
+// that matches io/fs.ErrNotExist; a damaged frame, or a file that is too short, a
+// base.CorruptionError. After an error c holds some of the series and is of no use.
 func OpenFile(fs fsys.FS, generation uint64, size int64, c *Catalog) (*File, error) {
 	name := base.CatalogFile(generation)
 	f, err := fs.OpenAppend(name)
 	if err != nil {
 		return nil, err
 	}
-	file := &File{f: f, name: name, generation: generation, bytes: size}
-	if err := file.load(c); err != nil {
+	l := loader{c: c}
+	if err := scan(f, name, size, func(_ int64, payload []byte) error { return l.load(payload) }); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return file, nil
+	return &File{f: f, name: name, generation: generation, bytes: size, uncut: true}, nil
 }
 
-func (f *File) load(c *Catalog) error {
-	l := loader{c: c}
-	if err := scan(f.f, f.name, f.bytes, func(_ int64, payload []byte) error { return l.load(payload) }); err != nil {
-		return err
+// CutTail cuts off what follows the bytes that were loaded, durably. Without a tail it
+// changes nothing.
+func (f *File) CutTail() error {
+	if f.failed != nil {
+		return f.failed
 	}
 	has, err := f.f.Size()
-	if err != nil || has == f.bytes {
-		return err
+	if err == nil && has != f.bytes {
+		if err = f.f.Truncate(f.bytes); err == nil {
+			err = f.f.Sync()
+		}
 	}
-	if err := f.f.Truncate(f.bytes); err != nil {
-		return err
+	if err != nil {
+		return f.fail(err)
 	}
-	return f.f.Sync()
+	f.uncut = false
+	return nil
 }
 
 // Generation returns the number of the file.
@@ -91,8 +96,11 @@ func (f *File) Bytes() int64 { return f.bytes }
 // appended: the file is cut back, and if that fails, or the sync, the file has failed
 // and refuses everything from then on.
 func (f *File) Append(c *Catalog, ordinals []base.Ordinal) (bytes int64, err error) {
-	if f.failed != nil {
+	switch {
+	case f.failed != nil:
 		return f.bytes, f.failed
+	case f.uncut:
+		return f.bytes, fmt.Errorf("%s: what follows byte %d has not been cut off", f.name, f.bytes)
 	}
 	ordinals = slices.Clone(ordinals)
 	slices.Sort(ordinals)

@@ -92,6 +92,9 @@ func TestFileRoundTrip(t *testing.T) {
 			t.Errorf("%d bytes of generation %d", f.Bytes(), f.Generation())
 		}
 		// Go on where the file ends, and say again what it says already.
+		if err := f.CutTail(); err != nil {
+			t.Fatal(err)
+		}
 		o := resolve(t, again, "new", "floor", "1")
 		size, err = f.Append(again, []base.Ordinal{o, 3, 1 << 30, o, 1})
 		if err = errors.Join(err, f.Close()); err != nil {
@@ -135,7 +138,7 @@ func TestNameComesLater(t *testing.T) {
 	}
 }
 
-func TestOpenCutsWhatFollows(t *testing.T) {
+func TestCutTail(t *testing.T) {
 	fs, c := fsys.NewMem(), newCatalog()
 	resolve(t, c, "a")
 	size := save(t, fs, c)
@@ -151,6 +154,19 @@ func TestOpenCutsWhatFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := resolve(t, again, "b")
+	before, err := fsys.ReadFile(fs, "CATALOG.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Append(again, []base.Ordinal{b}); err == nil {
+		t.Error("an append behind what does not count")
+	}
+	if after, err := fsys.ReadFile(fs, "CATALOG.1"); err != nil || !slices.Equal(after, before) {
+		t.Errorf("changed before CutTail, %v", err)
+	}
+	if err := f.CutTail(); err != nil {
+		t.Fatal(err)
+	}
 	size, err = f.Append(again, []base.Ordinal{b})
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)

@@ -64,15 +64,18 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 	return r.engine(), nil
 }
 
-// recovery brings a directory to the state that its last owner left. Each step may be
-// interrupted and done again by the next recovery.
+// recovery brings a directory to the state that its last owner left. All of it is read
+// and judged before anything is changed: what cannot be opened stays as it was found.
+// Each step may be interrupted and done again by the next recovery.
 type recovery struct {
 	fs   fsys.FS
 	opts Options
 	reg  *registry
 
 	uuid     [16]byte
-	manifest *manifest.Log
+	read     manifest.State // of the lines of MANIFEST that count, until secure
+	tail     *manifest.Tail // torn; nil if all lines count
+	manifest *manifest.Log  // from secure on
 	catalog  *catalog.File
 	log      *wal.Log
 	state    *state
@@ -85,7 +88,7 @@ func (r *recovery) run() error {
 	if r.uuid, err = readFormat(r.fs); err != nil {
 		return err
 	}
-	if err = r.openManifest(); err != nil {
+	if err = r.readManifest(); err != nil {
 		return err
 	}
 	if err = r.openCatalog(); err != nil {
@@ -98,34 +101,22 @@ func (r *recovery) run() error {
 	return r.clean()
 }
 
-// openManifest reads MANIFEST, and judges a last line that is not whole: it is torn
+// readManifest reads MANIFEST, and judges a last line that is not whole: it is torn
 // if nobody can have relied on it, that is, if the log it made superfluous and every
 // file named before it are still there.
-func (r *recovery) openManifest() error {
-	state, tail, err := manifest.Read(r.fs, base.ManifestFile)
+func (r *recovery) readManifest() (err error) {
+	r.read, r.tail, err = manifest.Read(r.fs, base.ManifestFile)
 	if errors.Is(err, iofs.ErrNotExist) {
 		return &base.CorruptionError{File: base.ManifestFile, Offset: base.WholeFile, Err: errors.New("missing")}
 	}
-	if err != nil {
+	if err != nil || r.tail == nil {
 		return err
 	}
-	if tail != nil {
-		torn, err := r.isTorn(&state)
-		if err != nil {
-			return err
-		}
-		if !torn {
-			return tail.Corruption()
-		}
+	torn, err := r.isTorn(&r.read)
+	if err == nil && !torn {
+		err = r.tail.Corruption()
 	}
-	if r.manifest, err = manifest.Open(r.fs, state); err != nil {
-		return err
-	}
-	if tail != nil {
-		r.opts.Logger.Warn("cut off the torn last line of MANIFEST", "offset", tail.Offset, "bytes", tail.Bytes, "cause", tail.Err)
-		return r.manifest.CutTail()
-	}
-	return nil
+	return err
 }
 
 // isTorn reports whether the log holds all records that state does not have in files,
@@ -145,7 +136,7 @@ func (r *recovery) isTorn(s *manifest.State) (bool, error) {
 
 // openCatalog loads the series that MANIFEST vouches for.
 func (r *recovery) openCatalog() error {
-	at := r.manifest.State().Catalog
+	at := r.read.Catalog
 	file, err := catalog.OpenFile(r.fs, at.Generation, at.Bytes, r.reg.catalog)
 	if errors.Is(err, iofs.ErrNotExist) {
 		return &base.CorruptionError{File: base.CatalogFile(at.Generation), Offset: base.WholeFile, Err: errors.New("missing")}
@@ -160,13 +151,13 @@ func (r *recovery) openCatalog() error {
 
 // replay puts the records that are in no segment file yet into a new memtable.
 func (r *recovery) replay() error {
-	s := r.manifest.State()
-	r.state = newState(memtable.NewSlabs(2*r.opts.MemtableBytes), r.reg, newFileSet(s.Live))
+	r.state = newState(memtable.NewSlabs(2*r.opts.MemtableBytes), r.reg, newFileSet(r.read.Live))
 	log, report, err := wal.Open(r.fs, wal.OpenOptions{
 		UUID:    r.uuid,
-		Flushed: s.FlushedLSN,
-		Demand:  s.LastLSN,
+		Flushed: r.read.FlushedLSN,
+		Demand:  r.read.LastLSN,
 		NowMS:   func() int64 { return time.Now().UnixMilli() },
+		Judged:  r.secure,
 	}, r.apply)
 	if err != nil {
 		return err
@@ -177,6 +168,22 @@ func (r *recovery) replay() error {
 			"file", t.File, "offset", t.Offset, "bytes", t.Bytes, "kept", t.Kept, "cause", t.Cause)
 	}
 	return nil
+}
+
+// secure makes what was read of MANIFEST and CATALOG durable, and cuts off what
+// does not count. The log has been judged and not yet been changed: the files of it that
+// MANIFEST makes superfluous may go only when MANIFEST is certain to stay.
+func (r *recovery) secure() (err error) {
+	if r.manifest, err = manifest.Open(r.fs, r.read); err != nil {
+		return err
+	}
+	if t := r.tail; t != nil {
+		r.opts.Logger.Warn("cut off the torn last line of MANIFEST", "offset", t.Offset, "bytes", t.Bytes, "cause", t.Err)
+		if err := r.manifest.CutTail(); err != nil {
+			return err
+		}
+	}
+	return r.catalog.CutTail()
 }
 
 // apply replays one record.

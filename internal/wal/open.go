@@ -14,13 +14,17 @@ type OpenOptions struct {
 	// UUID of the database. A log with another one is damage.
 	UUID [16]byte
 	// Flushed is the last record whose points are in files. It must be on disk
-	// (MANIFEST synced) before Open: what is at or below it is passed over and may go.
+	// (MANIFEST synced) before Open, or when Judged returns: what is at or below it is
+	// passed over and may go.
 	Flushed base.LSN
 	// Demand is a record that is known to have been on disk, the last one of a clean
 	// close; 0 for none. A log that ends before it is damaged, however torn it looks.
 	Demand base.LSN
 	// NowMS gives the number in the name of a tail that is kept; nil stands for 0.
 	NowMS func() int64
+	// Judged, unless nil, is called when the whole log has been read and found sound and
+	// nothing has been changed yet. Its error ends the opening and is returned as it is.
+	Judged func() error
 }
 
 // Report is what opening a log found.
@@ -53,6 +57,11 @@ func Open(fs fsys.FS, opts OpenOptions, fn func(Record) error) (*Log, Report, er
 	w := walk{opts: opts, fn: fn}
 	if err := w.run(fs); err != nil {
 		return nil, w.report, err
+	}
+	if opts.Judged != nil {
+		if err := opts.Judged(); err != nil {
+			return nil, w.report, err
+		}
 	}
 	l, err := w.recover(fs)
 	return l, w.report, err

@@ -1,0 +1,52 @@
+package wal
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fsys"
+)
+
+// TestJudgedComesBetween verifies that Judged is called when all has been read and
+// nothing has been changed, and not at all for a log that is refused.
+func TestJudgedComesBetween(t *testing.T) {
+	fs, log, offsets := sample(t)
+	torn := with(t, fs, base.CurrentWAL, log[:len(log)-1])
+	damaged := with(t, fs, base.CurrentWAL, append(append([]byte(nil), log[:offsets[1]]...), log[offsets[2]:]...))
+	refusal := errors.New("no")
+	for name, c := range map[string]struct {
+		fs      *fsys.Mem
+		judged  error
+		want    error
+		calls   int
+		records int
+	}{
+		"torn":    {torn, nil, nil, 1, 7},
+		"refused": {torn.CrashClone(dice(), 100), refusal, refusal, 1, 7},
+		"damaged": {damaged, nil, base.ErrCorrupt, 0, 1},
+	} {
+		calls, records, changes, early := 0, 0, 0, 0
+		c.fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind.Mutates() {
+				changes++
+			}
+			return fsys.Fault{}
+		})
+		l, _, err := Open(c.fs, OpenOptions{UUID: testUUID, Judged: func() error {
+			calls++
+			early = changes
+			if records != c.records {
+				t.Errorf("%s: judged after %d records", name, records)
+			}
+			return c.judged
+		}}, func(Record) error { records++; return nil })
+		if !errors.Is(err, c.want) || calls != c.calls || records != c.records || early > 0 || (changes > 0) != (err == nil) {
+			t.Errorf("%s: %v, judged %d times, %d records, %d changes, %d of them before", name, err, calls, records, changes, early)
+		}
+		c.fs.SetHook(nil)
+		if err == nil {
+			must(t, l.Close())
+		}
+	}
+}
