@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
 
@@ -72,6 +73,8 @@ database is open elsewhere, 4 it is damaged, 5 any other I/O error.`,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.Version = versionLine()
+	root.SetVersionTemplate("{{.Version}}")
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
@@ -90,12 +93,29 @@ database is open elsewhere, 4 it is damaged, 5 any other I/O error.`,
 	}
 	root.InitDefaultCompletionCmd()
 	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		needsSubcommand(completion)
 		completion.Example = `  $ sydradb completion bash > sydradb.bash
   $ head -1 sydradb.bash
   # bash completion V2 for sydradb ...`
 	}
+	a.limitCompletion(root)
 	markErrors(root)
 	return root
+}
+
+// limitCompletion keeps shells from proposing files where none are meant.
+func (a *App) limitCompletion(c *cobra.Command) {
+	if c.ValidArgsFunction == nil && !c.HasSubCommands() && c.Name() != "ingest" {
+		c.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if _, done := c.GetFlagCompletionFunc(f.Name); !done && f.Name != "output" {
+			a.must(c.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions))
+		}
+	})
+	for _, child := range c.Commands() {
+		a.limitCompletion(child)
+	}
 }
 
 // markErrors tells the errors of commands from those of the argument parser, which

@@ -73,6 +73,35 @@ func parseSpan(s string) (time.Duration, bool) {
 	return d, err == nil
 }
 
+// takes returns the check of the arguments of a command: from least to most of them, or
+// any number where most is negative. what says what they are.
+func takes(what string, least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return wantArgs(c, what)
+		}
+		return nil
+	}
+}
+
+// wantArgs is the error of a command with other arguments than it takes.
+func wantArgs(c *cobra.Command, what string) error {
+	return usage("%s takes %s\n  usage: %s", strings.TrimPrefix(c.CommandPath(), "sydradb "), what, c.UseLine())
+}
+
+// needsSubcommand makes a command that only holds others ask for one of them.
+func needsSubcommand(c *cobra.Command) {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		var names, lines []string
+		for _, child := range c.Commands() {
+			names = append(names, child.Name())
+			lines = append(lines, child.UseLine())
+		}
+		return usage("%s takes one of %s\n  usage: %s", c.Name(), strings.Join(names, ", "), strings.Join(lines, "\n         "))
+	}
+}
+
 // timeRange holds the flags that choose a range of times.
 type timeRange struct{ start, end, last string }
 
@@ -106,10 +135,14 @@ func (r *timeRange) bounds(now time.Time) (start, end int64, err error) {
 		}
 		start = max(end-int64(span), sydradb.MinTime)
 	}
+	return start, end, checkOrder(start, end)
+}
+
+func checkOrder(start, end int64) error {
 	if start > end {
-		return 0, 0, usage("the start %s is after the end %s", literal.AppendTime(nil, start), literal.AppendTime(nil, end))
+		return usage("the start %s is after the end %s", literal.AppendTime(nil, start), literal.AppendTime(nil, end))
 	}
-	return start, end, nil
+	return nil
 }
 
 // parseSelector reads a selector, or series:<id in hex> for a series that may have no

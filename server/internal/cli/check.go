@@ -31,7 +31,7 @@ kinds:
   leftover  a file that nothing refers to; the next opening clears it away
   unknown   a file that does not belong to a database; it is never touched`,
 		Example: checkExample,
-		Args:    cobra.NoArgs,
+		Args:    takes("no arguments", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.mustExist(); err != nil {
 				return err

@@ -26,13 +26,14 @@ func TestUsageErrors(t *testing.T) {
 	}{
 		{[]string{"frobnicate"}, []string{"unknown command", "hint"}},
 		{[]string{"qeury", "a"}, []string{"Did you mean this?", "query"}},
-		{[]string{"query"}, []string{"requires at least 1 arg"}},
+		{[]string{"query"}, []string{"query takes a selector, or SERIES_ID START END\n  usage: sydradb query SELECTOR | query SERIES_ID START END [flags]\n"}},
 		{[]string{"query", "--nonsense", "a"}, []string{"--nonsense"}},
 		{[]string{"query", "a{"}, []string{`selector "a{"`}},
 		{[]string{"query", "a", "1"}, []string{"SERIES_ID START END"}},
 		{[]string{"query", "temp", "1", "2"}, []string{`"temp" is not a series id`}},
 		{[]string{"query", "-7", "-2", "-1"}, []string{`"-7" is not a series id`}},
-		{[]string{"query", "7", "soon", "2"}, []string{`"soon": not a time`}},
+		{[]string{"query", "7", "soon", "2"}, []string{`START "soon": not a time`}},
+		{[]string{"query", "7", "1", "later"}, []string{`END "later": not a time`}},
 		{[]string{"query", "7", "2", "1"}, []string{"the start 2 is after the end 1"}},
 		{[]string{"query", "7", "1", "2", "--last", "1h"}, []string{"go with a selector"}},
 		{[]string{"query", "a", "--last", "1h", "--start", "1"}, []string{"[last start]"}},
@@ -48,8 +49,19 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"ingest", "--precision", "m"}, []string{"use one of s, ms"}},
 		{[]string{"ingest", "--csv-comma", "::"}, []string{"want one character"}},
 		{[]string{"inspect", "pack", "x"}, []string{`unknown kind of file "pack"`}},
-		{[]string{"inspect", "wal"}, []string{"accepts 2 arg"}},
-		{[]string{"stats", "extra"}, []string{"unknown command"}},
+		{[]string{"inspect", "wal"}, []string{"inspect takes the kind of a file and its path\n  usage: sydradb inspect wal|segment|manifest|catalog FILE [flags]\n"}},
+		{[]string{"stats", "extra"}, []string{"stats takes no arguments\n  usage: sydradb stats [flags]\n"}},
+		{[]string{"export", "a", "b"}, []string{"export takes at most one selector\n  usage: "}},
+		{[]string{"import"}, []string{"import takes one of v0\n  usage: sydradb import v0 DIR [flags]\n"}},
+		{[]string{"import", "v1", "x"}, []string{"import takes one of v0"}},
+		{[]string{"import", "v0"}, []string{"import v0 takes the directory of a database of version 0\n  usage: "}},
+		{[]string{"import", "v0", "old"}, []string{"./data is not empty; --data-dir must name"}},
+		{[]string{"completion"}, []string{"completion takes one of bash, fish, powershell, zsh\n  usage: sydradb completion bash"}},
+		{[]string{"completion", "foo"}, []string{"completion takes one of"}},
+		{[]string{"ingest", "--data-dir", "points.ndjson"}, []string{"--data-dir points.ndjson is not a directory", "ingested 0 points"}},
+		{[]string{"stats", "--data-dir", "points.ndjson"}, []string{"--data-dir points.ndjson is not a directory"}},
+		{[]string{"check", "--data-dir", "points.ndjson"}, []string{"--data-dir points.ndjson is not a directory"}},
+		{[]string{"import", "v0", "old", "--data-dir", "points.ndjson"}, []string{"--data-dir points.ndjson is not a directory"}},
 		{[]string{"stats", "--data-dir", "nowhere"}, []string{"there is no database in nowhere", "hint"}},
 	} {
 		p.fails(ExitUsage, "", tt.args, tt.words...)
@@ -228,6 +240,52 @@ series:ab54a98ceb1f0ad2 value=1e+21 1000000000
 	if err := json.Unmarshal([]byte(js), &all); err != nil || len(all) != 2 || len(all[0].Points) != 4 || all[1].Tags["k e"] == "" {
 		t.Errorf("json: %v\n%s", err, js)
 	}
+}
+
+// A number is a name, which a person who copied an id does not know.
+func TestNumberThatIsNoName(t *testing.T) {
+	p := newProgram(t)
+	p.want(0, "", hall+`{"series":"42","ts":1,"value":1}`+"\n", "ingest")
+	const hint = "hint: 18117565319915605411 is a name here; the series with this id is series:fb6e85aae0818da3, or: sydradb query 18117565319915605411 START END\n"
+	for _, args := range [][]string{
+		{"query", "18117565319915605411"}, {"find", "18117565319915605411"},
+		{"query", "18117565319915605411", "--format", "chart"}, {"query", "18117565319915605411", "--format", "csv"},
+	} {
+		if r := p.run("", args...); r.code != 0 || !strings.HasSuffix(r.stderr, hint) {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+	for _, args := range [][]string{{"query", "42"}, {"find", "42"}, {"query", "nothing"}, {"query", "7", "1", "2"}, {"find", "a=1"}, {"query", "series:fb6e85aae0818da3"}} {
+		if r := p.run("", args...); r.code != 0 || r.stderr != "" {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	p := newProgram(t)
+	const noFiles, files, directories = ":4", ":0", ":16"
+	for args, want := range map[string]string{
+		"query ": noFiles, "find a": noFiles, "stats ": noFiles, "flush ": noFiles, "check ": noFiles, "export ": noFiles,
+		"query a --start ": noFiles, "find --end ": noFiles, "export --last ": noFiles, "query --limit ": noFiles,
+		"inspect ": noFiles, "inspect wal ": files, "ingest ": files, "export --output ": files,
+		"import v0 ": directories, "stats --data-dir ": directories, "query --format ": noFiles,
+	} {
+		r := p.run("", append([]string{"__complete"}, strings.Split(args, " ")...)...)
+		lines := strings.Split(strings.TrimSuffix(r.stdout, "\n"), "\n")
+		if got := lines[len(lines)-1]; got != want {
+			t.Errorf("%q completes as %s, want %s", args, got, want)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	p := newProgram(t)
+	r := p.run("", "version")
+	if r.code != 0 || !strings.HasPrefix(r.stdout, "sydradb ") || strings.Count(r.stdout, "\n") != 1 {
+		t.Errorf("%+v", r)
+	}
+	p.want(0, r.stdout, "", "--version")
 }
 
 func TestQueryRanges(t *testing.T) {

@@ -14,6 +14,9 @@ import (
 // withDB opens the database, calls do and closes the database. Its own errors and
 // those of do are joined.
 func (a *App) withDB(opts sydradb.Options, do func(*sydradb.DB) error) error {
+	if err := a.mustBeDirectory(); err != nil {
+		return err
+	}
 	opts.Logger = a.logger()
 	db, err := sydradb.Open(a.dataDir, &opts)
 	if errors.Is(err, fs.ErrPermission) {
@@ -66,7 +69,30 @@ func (a *App) withExistingDB(do func(*sydradb.DB) error) error {
 	return a.withDB(sydradb.Options{}, do)
 }
 
+// mustBeDirectory refuses a data directory that is a file. It may be missing.
+func (a *App) mustBeDirectory() error {
+	if info, err := os.Stat(a.dataDir); err == nil && !info.IsDir() {
+		return usage("--data-dir %s is not a directory", a.dataDir)
+	}
+	return nil
+}
+
+// mustBeFree refuses a data directory that holds anything.
+func (a *App) mustBeFree() error {
+	if err := a.mustBeDirectory(); err != nil {
+		return err
+	}
+	if files, err := os.ReadDir(a.dataDir); err == nil && len(files) > 0 {
+		return usage("%s is not empty; --data-dir must name a directory that is missing or empty", a.dataDir)
+	}
+	return nil
+}
+
+// mustExist refuses a data directory that holds nothing.
 func (a *App) mustExist() error {
+	if err := a.mustBeDirectory(); err != nil {
+		return err
+	}
 	files, err := os.ReadDir(a.dataDir)
 	if err == nil && len(files) > 0 {
 		return nil

@@ -43,7 +43,7 @@ func (a *App) exportCommand() *cobra.Command {
 		Short:   "Write points to a file or standard output",
 		Long:    exportLong,
 		Example: exportExample,
-		Args:    cobra.MaximumNArgs(1),
+		Args:    takes("at most one selector", 0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var q sydradb.Query
 			var err error
@@ -82,5 +82,6 @@ func (a *App) export(ctx context.Context, db *sydradb.DB, q sydradb.Query, forma
 	if err != nil {
 		return err
 	}
-	return a.printPoints(ctx, db, q, 0, w)
+	_, err = a.printPoints(ctx, db, q, 0, w)
+	return err
 }

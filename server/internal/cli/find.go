@@ -52,6 +52,9 @@ func (a *App) findCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if len(found) == 0 && len(args) == 1 {
+					a.hintAtID(args[0])
+				}
 				return a.printSeries(found)
 			})
 		},

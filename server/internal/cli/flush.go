@@ -20,7 +20,7 @@ func (a *App) flushCommand() *cobra.Command {
 		Long: `Flush writes the points that are in the log, but not yet in a segment file, to
 segment files. It is never needed for durability or for reading.`,
 		Example: flushExample,
-		Args:    cobra.NoArgs,
+		Args:    takes("no arguments", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withExistingDB(func(db *sydradb.DB) error {
 				before := db.Stats()

@@ -30,9 +30,8 @@ func (a *App) importCommand() *cobra.Command {
 		Use:     "import",
 		Short:   "Make a database from data of another kind",
 		Example: importV0Example,
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	needsSubcommand(c)
 	c.AddCommand(a.importV0Command())
 	return c
 }
@@ -47,8 +46,14 @@ tags.json) and makes a new database of it in --data-dir, which must be missing o
 empty. DIR is not changed. The series have ids and tags but no names; each takes the
 name of the first series that hashes to its id.`,
 		Example: importV0Example,
-		Args:    cobra.ExactArgs(1),
+		Args:    takes("the directory of a database of version 0", 1, 1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.mustBeFree(); err != nil {
+				return err
+			}
 			u, err := literal.ParseUnit(unit.value)
 			if err != nil {
 				return usage("--time-unit: %w", err)

@@ -45,9 +45,14 @@ of objects.
 
 The rows of a log name series by a number. Their ids, names and tags are looked up in
 the catalog and in the older files beside the log, as far as these can be read.`,
-		Example:   inspectExample,
-		Args:      cobra.ExactArgs(2),
-		ValidArgs: kinds,
+		Example: inspectExample,
+		Args:    takes("the kind of a file and its path", 2, 2),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return kinds, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !slices.Contains(kinds, args[0]) {
 				return usage("unknown kind of file %q: use %s", args[0], strings.Join(kinds, ", "))

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"math"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +47,12 @@ func (a *App) queryCommand() *cobra.Command {
 		Short:   "Print points",
 		Long:    queryLong,
 		Example: queryExample,
-		Args:    cobra.MatchAll(cobra.MinimumNArgs(1), cobra.MaximumNArgs(3)),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 && len(args) != 3 {
+				return wantArgs(c, "a selector, or SERIES_ID START END")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := a.parseQuery(args, &times)
 			if err != nil {
@@ -62,14 +68,11 @@ func (a *App) queryCommand() *cobra.Command {
 				}
 			}
 			return a.withExistingDB(func(db *sydradb.DB) error {
-				if format.value == "chart" {
-					return a.chart(cmd.Context(), db, q, limit)
+				found, err := a.query(cmd.Context(), db, q, format.value, limit)
+				if err == nil && !found && len(args) == 1 {
+					a.hintAtID(args[0])
 				}
-				w, err := render.New(render.Format(format.value), a.Out)
-				if err != nil {
-					return usage("--format: %w", err)
-				}
-				return a.printPoints(cmd.Context(), db, q, limit, w)
+				return err
 			})
 		},
 	}
@@ -84,41 +87,64 @@ func (a *App) parseQuery(args []string, times *timeRange) (sydradb.Query, error)
 	if err != nil {
 		return sydradb.Query{}, err
 	}
-	switch len(args) {
-	case 1:
+	if len(args) == 1 {
 		sel, err := parseSelector(args[0])
 		return sydradb.Query{Selector: sel, Start: start, End: end}, err
-	case 3:
-		if *times != (timeRange{}) {
-			return sydradb.Query{}, usage("--start, --end and --last go with a selector, not with SERIES_ID START END")
-		}
-		id, err := parseSeriesID(args[0])
-		if err != nil {
-			return sydradb.Query{}, err
-		}
-		times.start, times.end = args[1], args[2]
-		if start, end, err = times.bounds(a.Now()); err != nil {
-			return sydradb.Query{}, err
-		}
-		sel := sydradb.Selector{IDs: []sydradb.SeriesID{id}}
-		return sydradb.Query{Selector: sel, Start: start, End: end}, nil
 	}
-	return sydradb.Query{}, usage("query takes a selector, or SERIES_ID START END")
+	if *times != (timeRange{}) {
+		return sydradb.Query{}, usage("--start, --end and --last go with a selector, not with SERIES_ID START END")
+	}
+	id, err := parseSeriesID(args[0])
+	if err != nil {
+		return sydradb.Query{}, err
+	}
+	if start, err = parseWhen(args[1], a.Now()); err != nil {
+		return sydradb.Query{}, usage("START %w", err)
+	}
+	if end, err = parseWhen(args[2], a.Now()); err != nil {
+		return sydradb.Query{}, usage("END %w", err)
+	}
+	sel := sydradb.Selector{IDs: []sydradb.SeriesID{id}}
+	return sydradb.Query{Selector: sel, Start: start, End: end}, checkOrder(start, end)
 }
 
-// printPoints prints the result of q to w, up to limit points unless it is 0.
-func (a *App) printPoints(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64, w render.Writer) error {
-	cut, err := eachBlock(ctx, db, q, limit, w.Write)
+// query prints the result of q and reports whether there was any.
+func (a *App) query(ctx context.Context, db *sydradb.DB, q sydradb.Query, format string, limit int64) (found bool, err error) {
+	if format == "chart" {
+		return a.chart(ctx, db, q, limit)
+	}
+	w, err := render.New(render.Format(format), a.Out)
 	if err != nil {
-		return err
+		return false, usage("--format: %w", err)
+	}
+	return a.printPoints(ctx, db, q, limit, w)
+}
+
+// printPoints prints the result of q to w, up to limit points unless it is 0, and
+// reports whether there were any.
+func (a *App) printPoints(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64, w render.Writer) (found bool, err error) {
+	cut, err := eachBlock(ctx, db, q, limit, func(b sydradb.Block) error {
+		found = true
+		return w.Write(b)
+	})
+	if err != nil {
+		return found, err
 	}
 	if err := w.Close(); err != nil {
-		return err
+		return found, err
 	}
 	if cut {
 		a.say("stopped at --limit %d; there are more points", limit)
 	}
-	return nil
+	return found, nil
+}
+
+// hintAtID follows a result with nothing in it: an argument that is but a number may be
+// meant as an id.
+func (a *App) hintAtID(arg string) {
+	if id, err := strconv.ParseUint(arg, 10, 64); err == nil {
+		a.say("hint: %s is a name here; the series with this id is series:%x, or: sydradb query %s START END", arg, id, arg)
+	}
 }
 
 // eachBlock calls do for the blocks of q, up to limit points unless it is 0, and
@@ -151,18 +177,18 @@ func eachBlock(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64
 
 // chart draws the result of q between its first and its last point. It reads the
 // points twice: once to know the edges, once to draw.
-func (a *App) chart(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64) error {
+func (a *App) chart(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64) (found bool, err error) {
 	start, end := int64(math.MaxInt64), int64(math.MinInt64)
-	_, err := eachBlock(ctx, db, q, limit, func(b sydradb.Block) error {
+	_, err = eachBlock(ctx, db, q, limit, func(b sydradb.Block) error {
 		start, end = min(start, b.Times[0]), max(end, b.Times[len(b.Times)-1])
 		return nil
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	if start > end {
 		a.say("no points to draw")
-		return nil
+		return false, nil
 	}
 	w := render.NewChart(a.Out, render.ChartOptions{
 		Start: start, End: end, Width: min(a.width(a.Out), 160), Color: a.color(a.Out),

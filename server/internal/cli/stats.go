@@ -35,7 +35,7 @@ func (a *App) statsCommand() *cobra.Command {
 --top tags shows the tag keys with the most values: where the number of series comes
 from. --top names shows the names with the most series.`,
 		Example: statsExample,
-		Args:    cobra.NoArgs,
+		Args:    takes("no arguments", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withExistingDB(func(db *sydradb.DB) error {
 				switch {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -16,13 +17,17 @@ func (a *App) versionCommand() *cobra.Command {
 		Short: "Show the version of the program",
 		Example: `  $ sydradb version
   sydradb ...`,
-		Args: cobra.NoArgs,
+		Args: takes("no arguments", 0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			v := version
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-				v = info.Main.Version
-			}
-			return printTo(a.Out, "sydradb %s, %s, %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return printTo(a.Out, "%s", versionLine())
 		},
 	}
+}
+
+func versionLine() string {
+	v := version
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		v = info.Main.Version
+	}
+	return fmt.Sprintf("sydradb %s, %s, %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
