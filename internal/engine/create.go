@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"path"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -13,13 +14,18 @@ import (
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
-// firstGeneration is the generation of the catalog in a new directory.
-const firstGeneration = 1
+const (
+	firstGeneration          = 1 // of the catalog in a new directory
+	firstLSN        base.LSN = 1 // of its log
+)
 
 // create makes a database in an empty directory, or in one where an earlier attempt
 // was cut short. Everything is durable before FORMAT says that it is there.
 // Requires: the lock, and checkEmpty.
 func create(fs fsys.FS, now time.Time) error {
+	if err := clearUnfinished(fs); err != nil {
+		return err
+	}
 	for _, dir := range []string{base.WALDir, base.SegmentsDir} {
 		if err := fs.MkdirAll(dir); err != nil {
 			return err
@@ -36,18 +42,14 @@ func create(fs fsys.FS, now time.Time) error {
 	if err := cat.Close(); err != nil {
 		return err
 	}
-	log, err := wal.Create(fs, uuid, 1)
+	log, err := wal.Create(fs, uuid, firstLSN)
 	if err != nil {
 		return err
 	}
 	if err := log.Close(); err != nil {
 		return err
 	}
-	ms := now.UnixMilli()
-	man, err := manifest.Create(fs, manifest.Edit{
-		Wall: ms, NextMS: ms,
-		Catalog: manifest.Catalog{Generation: firstGeneration},
-	})
+	man, err := manifest.Create(fs, firstEdit(now))
 	if err != nil {
 		return err
 	}
@@ -57,8 +59,47 @@ func create(fs fsys.FS, now time.Time) error {
 	return format.write(fs)
 }
 
+// firstEdit is the first line of MANIFEST.
+func firstEdit(now time.Time) manifest.Edit {
+	ms := max(now.UnixMilli(), 0)
+	return manifest.Edit{Wall: ms, NextMS: ms, Catalog: manifest.Catalog{Generation: firstGeneration}}
+}
+
+// clearUnfinished removes what an attempt has left that ended before FORMAT had its
+// name, so that each name is made anew: the sync of a directory that follows one that
+// failed makes only those durable.
+func clearUnfinished(fs fsys.FS) error {
+	for _, path := range []string{
+		base.FormatFile + base.TempSuffix, base.ManifestFile, base.CatalogFile(firstGeneration),
+		base.CurrentWAL, base.WALDir, base.SegmentsDir,
+	} {
+		found, err := fsys.Exists(fs, path)
+		if err == nil && found {
+			err = fs.Remove(path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renewFormat makes the name of FORMAT anew in a database that nobody has opened yet:
+// the sync that create ended with may have failed. See clearUnfinished.
+func renewFormat(fs fsys.FS) error {
+	data, err := fsys.ReadFile(fs, base.FormatFile)
+	if err == nil {
+		err = fsys.WriteFileAtomic(fs, base.FormatFile, data)
+	}
+	if errors.Is(err, fsys.ErrNoSpace) {
+		err = fs.SyncDir("") // all that can be done
+	}
+	return err
+}
+
 // checkEmpty returns nil if a directory without FORMAT holds nothing, or nothing but
 // what an interrupted create has left. The error otherwise says what it seems to be.
+// Whoever creates a database there meanwhile may remove what has been listed.
 func checkEmpty(fs fsys.FS) error {
 	if err := checkV0(fs); err != nil {
 		return err
@@ -69,66 +110,53 @@ func checkEmpty(fs fsys.FS) error {
 		return err
 	}
 	for _, e := range entries {
-		ok := false
-		switch e.Name {
-		case base.LockFile, base.FormatFile + base.TempSuffix:
-			ok = true
-		case base.ManifestFile:
-			ok, err = isNewManifest(fs, e.Size)
-		case base.CatalogFile(firstGeneration):
-			ok = e.Size == 0
-		case base.WALDir:
-			ok, err = isNewLog(fs)
-		case base.SegmentsDir:
-			var segments []fsys.Entry
-			segments, err = fs.List(base.SegmentsDir)
-			ok = len(segments) == 0
-		}
-		if err != nil {
+		ok, err := isUnfinished(fs, e)
+		if err != nil && !errors.Is(err, iofs.ErrNotExist) {
 			return err
 		}
-		if !ok {
+		if !ok && err == nil {
 			return fmt.Errorf("%w: it holds %s but no %s", foreign, e.Name, base.FormatFile)
 		}
 	}
 	return nil
 }
 
-// isNewManifest reports whether MANIFEST is that of a new directory, or a torn
-// beginning of it. The line takes some 200 bytes.
-func isNewManifest(fs fsys.FS, size int64) (bool, error) {
-	if size > 4096 {
+// isUnfinished reports whether an interrupted create may have left e, and all below it.
+func isUnfinished(fs fsys.FS, e fsys.Entry) (bool, error) {
+	switch e.Name {
+	case base.LockFile, base.FormatFile + base.TempSuffix:
+		return e.Regular, nil
+	case base.CatalogFile(firstGeneration):
+		return e.Regular && e.Size == 0, nil
+	case base.ManifestFile:
+		return isUnfinishedFile(fs, base.ManifestFile, e, func(data []byte) bool {
+			return manifest.IsUnfinished(data, firstEdit(time.Time{}))
+		})
+	}
+	if !e.Dir || e.Name != base.WALDir && e.Name != base.SegmentsDir {
 		return false, nil
 	}
-	state, tail, err := manifest.Read(fs, base.ManifestFile)
-	if err != nil {
-		return errors.Is(err, base.ErrCorrupt), ignoreCorrupt(err)
+	files, err := fs.List(e.Name)
+	switch {
+	case err != nil || len(files) == 0:
+		return err == nil, err
+	case len(files) > 1 || path.Join(e.Name, files[0].Name) != base.CurrentWAL:
+		return false, nil
 	}
-	return tail == nil && state.LastEdit == 0 && state.FlushedLSN == 0 && len(state.Live) == 0, nil
+	return isUnfinishedFile(fs, base.CurrentWAL, files[0], func(data []byte) bool {
+		return wal.IsUnfinished(data, firstLSN)
+	})
 }
 
-// isNewLog reports whether wal/ holds at most a current log without any batch.
-func isNewLog(fs fsys.FS) (bool, error) {
-	files, err := fs.List(base.WALDir)
-	if err != nil {
-		return false, err
+// isUnfinishedFile reports whether a file holds what is, in the eyes of its package, no
+// more than the beginning of a new one.
+func isUnfinishedFile(fs fsys.FS, file string, e fsys.Entry, is func(data []byte) bool) (bool, error) {
+	const tooLarge = 1024 // for the first bytes of any file
+	if !e.Regular || e.Size > tooLarge {
+		return false, nil
 	}
-	for _, f := range files {
-		if base.WALDir+"/"+f.Name != base.CurrentWAL {
-			return false, nil
-		}
-		records := 0
-		err := wal.Scan(fs, base.CurrentWAL, func(r wal.Record) error {
-			if r.Type != wal.TypeHeader {
-				records++
-			}
-			return nil
-		})
-		if err := ignoreCorrupt(err); err != nil || records > 0 {
-			return false, err
-		}
-	}
-	return true, nil
+	data, err := fsys.ReadFile(fs, file)
+	return err == nil && is(data), err
 }
 
 // checkV0 recognises a directory of version 0 by the first line of its MANIFEST or the
@@ -152,11 +180,3 @@ func checkV0(fs fsys.FS) error {
 
 // errStopScan ends a scan early.
 var errStopScan = errors.New("stop")
-
-// ignoreCorrupt returns err unless it reports damage or a missing file.
-func ignoreCorrupt(err error) error {
-	if errors.Is(err, base.ErrCorrupt) || errors.Is(err, iofs.ErrNotExist) {
-		return nil
-	}
-	return err
-}

@@ -35,20 +35,25 @@ func Open(fs fsys.FS, opts Options) (*Engine, error) {
 
 // isNewDirectory reports whether there is no database yet and one may be made.
 func isNewDirectory(fs fsys.FS) (bool, error) {
-	switch found, err := fsys.Exists(fs, base.FormatFile); {
-	case err != nil:
+	found, err := fsys.Exists(fs, base.FormatFile)
+	if err != nil || found {
 		return false, err
-	case found:
-		return false, nil
 	}
-	return true, checkEmpty(fs)
+	err = checkEmpty(fs)
+	if errors.Is(err, ErrNotDatabase) {
+		// Or another process has made one, and used it, since we looked.
+		if found, again := fsys.Exists(fs, base.FormatFile); again == nil && found {
+			return false, nil
+		}
+	}
+	return true, err
 }
 
 func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 	if isNew {
 		// Another process may have been quicker, before we had the lock.
-		isNew, err := isNewDirectory(fs)
-		if err != nil {
+		var err error
+		if isNew, err = isNewDirectory(fs); err != nil {
 			return nil, err
 		}
 		if isNew {
@@ -57,7 +62,7 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 			}
 		}
 	}
-	r := &recovery{fs: fs, opts: opts, reg: newRegistry(opts.HashSeries)}
+	r := &recovery{fs: fs, opts: opts, reg: newRegistry(opts.HashSeries), created: isNew}
 	if err := r.run(); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -68,9 +73,10 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 // and judged before anything is changed: what cannot be opened stays as it was found.
 // Each step may be interrupted and done again by the next recovery.
 type recovery struct {
-	fs   fsys.FS
-	opts Options
-	reg  *registry
+	fs      fsys.FS
+	opts    Options
+	reg     *registry
+	created bool // by this very opening
 
 	uuid     [16]byte
 	read     manifest.State // of the lines of MANIFEST that count, until secure
@@ -170,10 +176,15 @@ func (r *recovery) replay() error {
 	return nil
 }
 
-// secure makes what was read of MANIFEST and CATALOG durable, and cuts off what
+// secure makes what was read of FORMAT, MANIFEST and CATALOG durable, and cuts off what
 // does not count. The log has been judged and not yet been changed: the files of it that
 // MANIFEST makes superfluous may go only when MANIFEST is certain to stay.
 func (r *recovery) secure() (err error) {
+	if r.read.LastEdit == 0 && !r.created {
+		if err := renewFormat(r.fs); err != nil {
+			return err
+		}
+	}
 	if r.manifest, err = manifest.Open(r.fs, r.read); err != nil {
 		return err
 	}

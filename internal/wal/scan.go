@@ -32,3 +32,21 @@ func Scan(fs fsys.FS, path string, fn func(Record) error) (err error) {
 	}
 	return nil
 }
+
+// IsUnfinished reports whether data may be what Create with the number next leaves of
+// current.wal when it is cut short, or what it leaves when it is not. A power cut keeps
+// some bytes of the Header, in their places, and zeros or nothing in place of the others.
+func IsUnfinished(data []byte, next base.LSN) bool {
+	header := appendHeader(nil, [uuidSize]byte{})
+	if len(data) > len(header) {
+		return false
+	}
+	Seal(header, next, next-1)
+	known := header[:lenSize+recordHeader] // behind it, uuid and checksum may be anything
+	for i, b := range data[:min(len(data), len(known))] {
+		if b != 0 && b != known[i] {
+			return false
+		}
+	}
+	return true
+}
