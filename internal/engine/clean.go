@@ -30,16 +30,23 @@ func (r *recovery) clean() error {
 	if err != nil {
 		return err
 	}
-	var unlinked []string
+	var unlinked, empty []string
 	found := make(map[string]struct{})
 	for _, hour := range hours {
 		if hour.Dir {
-			removed, err := r.cleanHour(path.Join(base.SegmentsDir, hour.Name), found)
+			dir := path.Join(base.SegmentsDir, hour.Name)
+			removed, left, err := r.cleanHour(dir, found)
 			if err != nil {
 				return err
 			}
 			unlinked = append(unlinked, removed...)
+			if left == 0 && isHourDir(hour) {
+				empty = append(empty, dir)
+			}
 		}
+	}
+	if err := r.removeDirs(empty); err != nil {
+		return err
 	}
 	r.manifest.Unlinked(unlinked)
 	r.warnMissing(found)
@@ -49,14 +56,29 @@ func (r *recovery) clean() error {
 // isTemp reports whether e, at path, is a file that was still being written.
 func isTemp(e fsys.Entry, path string) bool { return e.Regular && base.IsTemp(path) }
 
+// removeDirs removes empty directories of segment files. The flush that made one may
+// have failed to sync its name; only one that is made anew then gets a durable name.
+func (r *recovery) removeDirs(dirs []string) error {
+	for _, dir := range dirs {
+		if err := r.fs.Remove(dir); err != nil {
+			return err
+		}
+	}
+	if len(dirs) == 0 {
+		return nil
+	}
+	return r.fs.SyncDir(base.SegmentsDir)
+}
+
 // cleanHour cleans one directory of segment files and returns the paths it removed,
-// durably, because the MANIFEST owed it. It adds those of live files to found.
-func (r *recovery) cleanHour(dir string, found map[string]struct{}) (removed []string, err error) {
+// durably, because the MANIFEST owed it, and how many entries are left. It adds those of
+// live files to found.
+func (r *recovery) cleanHour(dir string, found map[string]struct{}) (removed []string, left int, err error) {
 	files, err := r.fs.List(dir)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	changed := false
+	left = len(files)
 	for _, f := range files {
 		file := path.Join(dir, f.Name)
 		fate := r.manifest.State().Fate(file)
@@ -71,24 +93,24 @@ func (r *recovery) cleanHour(dir string, found map[string]struct{}) (removed []s
 			continue
 		case fate == manifest.FateRemove:
 			if err := r.fs.Remove(file); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			if r.manifest.State().Owes(file) {
 				removed = append(removed, file)
 			}
 		case fate == manifest.FateQuarantine:
 			if err := r.quarantine(file); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 		default:
 			continue
 		}
-		changed = true
+		left--
 	}
-	if !changed {
-		return nil, nil
+	if left == len(files) {
+		return nil, left, nil
 	}
-	return removed, r.fs.SyncDir(dir)
+	return removed, left, r.fs.SyncDir(dir)
 }
 
 // quarantine sets a file aside, under a name that is still free.

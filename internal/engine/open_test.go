@@ -155,3 +155,46 @@ func TestManifestIsSecuredBeforeTheLogShrinks(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyHoursGo verifies that directories of segment files go with their last file,
+// so that a flush gives one a durable name even where the sync of an earlier one failed.
+func TestEmptyHoursGo(t *testing.T) {
+	fs := fsys.NewMem()
+	if err := openTest(t, fs, Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	files := []string{base.SegmentDir(0) + "/1-0-0-99999999999999.seg", base.SegmentDir(2*base.Hour) + "/readme", "segments/here/x"}
+	for _, file := range files {
+		mustPut(t, fs, file, "x")
+	}
+	if err := errors.Join(fs.MkdirAll(base.SegmentDir(base.Hour)), fs.MkdirAll("segments/there"), fs.MkdirAll("segments/00")); err != nil {
+		t.Fatal(err)
+	}
+	fs.SetHook(func(fsys.Op) fsys.Fault { return fsys.Fault{Err: errInjected} })
+	if err := fs.SyncDir(base.SegmentsDir); !errors.Is(err, errInjected) {
+		t.Fatal(err)
+	}
+	fs.SetHook(nil)
+
+	e := openTest(t, fs, Options{})
+	for dir, want := range map[string]bool{
+		base.SegmentDir(0): false, base.SegmentDir(base.Hour): false, base.SegmentDir(2 * base.Hour): true,
+		"segments/here": true, "segments/there": true, "segments/00": true,
+	} {
+		if found, err := fsys.Exists(fs, dir); err != nil || found != want {
+			t.Errorf("%s: found %v, %v", dir, found, err)
+		}
+	}
+	for _, ts := range []int64{0, base.Hour} {
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, ts, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cut := openTest(t, fs.CrashClone(rand.New(rand.NewPCG(1, 1)), 0), Options{})
+	if got, err := readRaw(cut); got != 2 || err != nil {
+		t.Errorf("after a power cut: %d of 2 points, %v", got, err)
+	}
+}
