@@ -97,7 +97,7 @@ func (a *App) report(err error) {
 	if errors.As(err, &said) {
 		return
 	}
-	text := strings.ReplaceAll(err.Error(), negativeGuard, "")
+	text := strings.ReplaceAll(errorText(err), negativeGuard, "")
 	if errors.Is(err, context.Canceled) {
 		text = strings.TrimSuffix(strings.TrimSuffix(text, context.Canceled.Error()), ": ")
 		text = cmp.Or(text, "interrupted")

@@ -98,10 +98,11 @@ func addHexID(r *sydradb.Record) {
 	}
 }
 
-// explainInspect says so if the file looks like one of another kind.
+// explainInspect names the file as the user did, and says so if it looks like one of
+// another kind.
 func explainInspect(err error, kind sydradb.FileKind, path string) error {
 	if !errors.Is(err, sydradb.ErrCorrupt) {
-		return err
+		return renameError(err, path)
 	}
 	looksLike := kindOf(path)
 	if looksLike == "" || looksLike == kind {

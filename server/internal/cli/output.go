@@ -95,7 +95,11 @@ func replaceFile(name, target string, mode fs.FileMode, do func(io.Writer) error
 	refused := compressed(name, f, do)
 	var unwritable *render.UnwritableError
 	if refused != nil && !errors.As(refused, &unwritable) {
-		return errors.Join(renameError(refused, name), f.Close())
+		var path *fs.PathError // of the output, or of a file of the database
+		if errors.As(refused, &path) && path.Path == f.Name() {
+			refused = renameError(refused, name)
+		}
+		return errors.Join(refused, f.Close())
 	}
 	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return renameError(err, name)

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestErrorText(t *testing.T) {
+	at := func(op string) error { return &fs.PathError{Op: op, Path: "x/y", Err: fs.ErrNotExist} }
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("plain"), "plain"},
+		{at("statat"), "x/y: file does not exist"},
+		{fmt.Errorf("inspect: %w", at("openat")), "inspect: x/y: file does not exist"},
+		{fmt.Errorf("make: %w", at("mkdirat")), "make: mkdir x/y: file does not exist"},
+		{errors.Join(at("open"), at("write")), "x/y: file does not exist\nwrite x/y: file does not exist"},
+	} {
+		if got := errorText(tt.err); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+	p := newProgram(t)
+	p.want(0, "", hall, "ingest")
+	for text, args := range map[string][]string{
+		"sydradb: nodir/x.csv: no such file or directory\n":      {"export", "-o", "nodir/x.csv"},
+		"sydradb: data/wal/nothing: no such file or directory\n": {"inspect", "wal", "data/wal/nothing"},
+		"sydradb: data/wal: is a directory\n":                    {"inspect", "wal", "data/wal"},
+	} {
+		if r := p.run("", args...); r.stderr != text || r.code != ExitIO {
+			t.Errorf("%v: exit code %d, %q", args, r.code, r.stderr)
+		}
+	}
+}
+
+func TestWarningsOfTheLibrary(t *testing.T) {
+	out, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	logger := (&App{Err: out}).logger()
+	logger.Info("not for people")
+	logger.Warn("cut off the torn end", "offset", 7, "cause", io.ErrUnexpectedEOF)
+	logger.With("file", "a").WithGroup("g").Error("a file is missing")
+	logger.Log(t.Context(), slog.LevelWarn, "alone")
+	got, err := os.ReadFile(out.Name())
+	want := "sydradb: warning: cut off the torn end (offset 7, cause unexpected EOF)\nsydradb: error: a file is missing (file a)\nsydradb: warning: alone\n"
+	if string(got) != want || err != nil {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+}
