@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/ingest"
 	"github.com/sydradb/sydradb/server/internal/literal"
-	"github.com/sydradb/sydradb/server/internal/render"
 )
 
 const ingestLong = `Ingest reads points from files, or from standard input, and stores them. Files may
@@ -147,6 +144,7 @@ func (a *App) ingestFiles(ctx context.Context, files []string, opts sydradb.Opti
 	err = a.withDB(opts, func(db *sydradb.DB) error {
 		job := &ingest.Job{DB: db, Parser: parser, Committed: report.committed, RefusedLine: report.refused}
 		err := a.runJob(ctx, job, files, format, report)
+		defer report.flushing()
 		var finishing error
 		done, finishing = job.Finish()
 		if finishing != nil {
@@ -204,109 +202,4 @@ func (a *App) openInput(file string) (*ingest.Input, error) {
 		a.say("reading points from the terminal; end with Ctrl-D on a line of its own")
 	}
 	return ingest.NewInput("stdin", a.In)
-}
-
-// ingestReport tells the user how an ingest goes: with a bar on a terminal, with a
-// line for each chunk elsewhere.
-type ingestReport struct {
-	app *App
-
-	mu     sync.Mutex
-	bar    *progressbar.ProgressBar // nil where there is no terminal
-	input  *ingest.Input
-	show   int // so many more refused lines are shown
-	hidden int // refused lines that were neither shown nor counted in a message
-}
-
-func newIngestReport(a *App, show int) *ingestReport {
-	r := &ingestReport{app: a, show: show}
-	if isTerminal(a.Err) {
-		r.bar = progressbar.NewOptions64(-1,
-			progressbar.OptionSetWriter(a.Err),
-			progressbar.OptionShowBytes(true),
-			progressbar.OptionSetWidth(24),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-			progressbar.OptionEnableColorCodes(a.color(a.Err)),
-			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: "│", BarEnd: "│"}),
-		)
-	}
-	return r
-}
-
-// begin starts the bar of the next input.
-func (r *ingestReport) begin(in *ingest.Input) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.input = in
-	if r.bar != nil {
-		r.bar.Reset()
-		r.bar.ChangeMax64(in.Size)
-		r.bar.Describe(in.Name)
-	}
-}
-
-// committed follows a chunk that was acknowledged.
-func (r *ingestReport) committed(p ingest.Progress) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.bar == nil {
-		r.sayHidden()
-		r.app.say("committed %d points (%d rejected), line %d", p.Points, p.Refused, p.Lines)
-		return
-	}
-	r.bar.Describe(fmt.Sprintf("%s  %d points", r.input.Name, p.Points))
-	_ = r.bar.Set64(r.input.BytesRead()) // fails only beyond the end of a growing file
-}
-
-// refused reports a line that was not taken, or some fields of which were not.
-func (r *ingestReport) refused(input string, line int, o ingest.Outcome) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.show == 0 {
-		r.hidden++
-		return
-	}
-	r.show--
-	if r.bar != nil {
-		_ = r.bar.Clear()
-	}
-	more := ""
-	if o.Refused > 1 {
-		more = fmt.Sprintf(" (and %s more)", render.Count(o.Refused-1, "field"))
-	}
-	r.app.say("%s:%d: %v%s", input, line, o.Err, more)
-}
-
-// sayHidden counts the refused lines that were not shown. Requires: r.mu.
-func (r *ingestReport) sayHidden() {
-	if r.hidden > 0 {
-		r.app.say("%s rejected, not shown", render.Count(r.hidden, "more line"))
-	}
-	r.hidden = 0
-}
-
-// finish prints the error and the result, whose last line is the one that programs
-// read. It returns what the command shall return.
-func (r *ingestReport) finish(p ingest.Progress, err error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.bar != nil {
-		_ = r.bar.Clear()
-	}
-	r.sayHidden()
-	if p.Rounded > 0 {
-		r.app.say("%s beyond 2^53 rounded to the nearest float", render.Count(p.Rounded, "integer"))
-	}
-	if err != nil {
-		err = &commandError{err}
-		r.app.report(err)
-	} else if p.Refused > 0 {
-		err = silent(ExitRefused)
-	}
-	r.app.say("ingested %d points (%d rejected)", p.Points, p.Refused)
-	if err != nil {
-		return silent(exitCode(err))
-	}
-	return nil
 }
