@@ -41,4 +41,6 @@
 //	E5  After a failed sync nothing is acknowledged any more.
 //	E6  Nothing is deleted on doubt: what no rule explains goes to quarantine/, or is
 //	    left alone.
+//	E7  An opening changes nothing before it has judged FORMAT, MANIFEST, catalog and
+//	    log; one that is refused leaves the directory as it was.
 package engine
