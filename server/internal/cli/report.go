@@ -155,6 +155,7 @@ func (l barLayout) newBar(w io.Writer, color bool) *progressbar.ProgressBar {
 		progressbar.OptionSetElapsedTime(l.details),
 		progressbar.OptionSetPredictTime(l.details),
 		progressbar.OptionSetWidth(l.bar),
+		progressbar.OptionSetSpinnerChangeInterval(0), // else a goroutine draws over what follows the bar
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionEnableColorCodes(color),
