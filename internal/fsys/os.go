@@ -244,7 +244,9 @@ func (o *osFS) Lock(path string) (io.Closer, error) {
 	f, _, err := o.openRegular(OpLock, path, os.O_RDWR|os.O_CREATE)
 	if errors.Is(err, iofs.ErrPermission) {
 		// Who may only read can still keep writers out.
-		f, _, err = o.openRegular(OpLock, path, os.O_RDONLY)
+		if r, _, again := o.openRegular(OpLock, path, os.O_RDONLY); again == nil {
+			f, err = r, nil
+		}
 	}
 	if err != nil {
 		return nil, osError(err)

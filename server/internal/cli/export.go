@@ -59,7 +59,7 @@ func (a *App) exportCommand() *cobra.Command {
 				format.value = string(ingest.FormatOf(output))
 			}
 			return a.withExistingDB(func(db *sydradb.DB) error {
-				err := a.writeOutput(output, func(w io.Writer) error {
+				err := a.writeOutput(cmd.Context(), output, func(w io.Writer) error {
 					return a.export(cmd.Context(), db, q, render.Format(format.value), w)
 				})
 				var unwritable *render.UnwritableError

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ import (
 // file appears, or is replaced, when it is complete, and a symbolic link to it stays.
 // A pipe or a device is written to. An *render.UnwritableError of do leaves the rest
 // of the output in place.
-func (a *App) writeOutput(name string, do func(io.Writer) error) error {
+func (a *App) writeOutput(ctx context.Context, name string, do func(io.Writer) error) error {
 	if name == "" || name == "-" {
 		return do(a.Out)
 	}
@@ -42,12 +43,32 @@ func (a *App) writeOutput(name string, do func(io.Writer) error) error {
 	case info.Mode().IsRegular():
 		return replaceFile(name, target, info.Mode().Perm(), do)
 	}
-	f, err := os.OpenFile(target, os.O_WRONLY, 0)
+	f, err := openWaiting(ctx, target)
 	if err != nil {
 		return err
 	}
 	err = compressed(name, f, do)
 	return errors.Join(err, f.Close())
+}
+
+// openWaiting opens a pipe or device for writing. A pipe without a reader makes it wait
+// until there is one, or ctx ends.
+func openWaiting(ctx context.Context, target string) (*os.File, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		f, err := os.OpenFile(target, os.O_WRONLY, 0)
+		opened <- result{f, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.f, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err() // what is opened after all ends with the process
+	}
 }
 
 func (a *App) isStandardOutput(info fs.FileInfo) bool {

@@ -3,6 +3,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -92,4 +94,26 @@ func TestExportLeavesPipesAndLinksInPlace(t *testing.T) {
 	p.fails(ExitIO, "", []string{"export", "-o", "loop"}, "loop: too many symbolic links")
 	p.fails(ExitUsage, "", []string{"export", "-o", "data"}, "--output data is a directory")
 	p.fails(ExitIO, "", []string{"export", "-o", "nodir/x"}, "nodir/x: no such file")
+}
+
+// TestPipeWithoutReaderCanBeInterrupted verifies that the wait for a reader of a pipe
+// ends with the context.
+func TestPipeWithoutReaderCanBeInterrupted(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := openWaiting(ctx, fifo); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	// Let the opening that still waits come to its end.
+	r, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
