@@ -16,6 +16,10 @@ const (
 	WALDir        = "wal"
 	CurrentWAL    = "wal/current.wal"
 	SegmentsDir   = "segments"
+	DeletesDir    = "deletes"
+	ObjectsDir    = "objects"
+	RefsDir       = "refs"
+	SnapshotsDir  = "snapshots"
 	QuarantineDir = "quarantine"
 
 	// TempSuffix ends the name of every file that is still being written: see IsTemp.
@@ -27,6 +31,8 @@ const (
 	walSuffix     = ".wal"
 	tornSuffix    = ".torn"
 	segmentSuffix = ".seg"
+	packSuffix    = ".pack"
+	deleteSuffix  = ".del"
 )
 
 // CatalogFile returns the name of one generation of the catalog.
@@ -106,12 +112,30 @@ func SegmentFile(hour int64, id SeriesID, start, end, nowMS int64) string {
 	return fmt.Sprintf("%s/%x-%d-%d-%d%s", SegmentDir(hour), uint64(id), start, end, nowMS, segmentSuffix)
 }
 
-// SegmentJob returns the number of the job that wrote a segment file. It is the
-// only meaning ever taken from such a name, and serves the clean-up of leftovers.
+// PackFile returns the path of a pack: bucket is the start of its hour or day, start and
+// end its first and last timestamp, all in Unix nanoseconds, nowMS the number of the job
+// that wrote it and part tells apart the packs that one job wrote into the bucket.
+func PackFile(bucket, start, end, nowMS int64, part int) string {
+	return fmt.Sprintf("%s/%d-%d-%d-%d%s", SegmentDir(bucket), start, end, nowMS, part, packSuffix)
+}
+
+// IsPackFile reports whether path has the suffix of a pack.
+func IsPackFile(path string) bool { return strings.HasSuffix(path, packSuffix) }
+
+// SegmentJob returns the number of the job that wrote a segment file or a pack. It is
+// the only meaning ever taken from such a name, and serves the clean-up of leftovers.
 func SegmentJob(path string) (nowMS int64, ok bool) {
 	s, found := strings.CutSuffix(path, segmentSuffix)
 	if !found {
-		return 0, false
+		if s, found = strings.CutSuffix(path, packSuffix); !found {
+			return 0, false
+		}
+		// What follows the job's number tells apart its packs.
+		i := strings.LastIndexByte(s, '-')
+		if i < 0 || !isNumber(s[i+1:]) {
+			return 0, false
+		}
+		s = s[:i]
 	}
 	i := strings.LastIndexByte(s, '-')
 	if i < 0 {
@@ -122,6 +146,35 @@ func SegmentJob(path string) (nowMS int64, ok bool) {
 		return 0, false
 	}
 	return n, true
+}
+
+func isNumber(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 31)
+	return err == nil && strconv.FormatUint(n, 10) == s
+}
+
+// DeleteFile returns the path of the file that holds the tombstones of the record lsn,
+// written by the job nowMS.
+func DeleteFile(lsn LSN, nowMS int64) string {
+	return fmt.Sprintf("%s/%016x-%d%s", DeletesDir, uint64(lsn), nowMS, deleteSuffix)
+}
+
+// IsDeleteFile reports whether path is one that DeleteFile makes.
+func IsDeleteFile(path string) bool {
+	s, found := strings.CutPrefix(path, DeletesDir+"/")
+	if !found {
+		return false
+	}
+	if s, found = strings.CutSuffix(s, deleteSuffix); !found {
+		return false
+	}
+	lsn, ms, found := strings.Cut(s, "-")
+	if !found {
+		return false
+	}
+	n, err1 := strconv.ParseUint(lsn, 16, 64)
+	m, err2 := strconv.ParseInt(ms, 10, 64)
+	return err1 == nil && err2 == nil && DeleteFile(LSN(n), m) == path
 }
 
 // IsSegmentDir reports whether path is one that SegmentDir makes.
@@ -149,5 +202,5 @@ func IsTemp(path string) bool {
 	}
 	_, catalog := ParseCatalogFile(path)
 	_, rotated := ParseWALFile(path)
-	return catalog || rotated || IsTornFile(path)
+	return catalog || rotated || IsTornFile(path) || IsDeleteFile(path)
 }

@@ -1,6 +1,9 @@
 package base
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Accepted timestamps, Unix nanoseconds UTC, both inclusive: 1823 to 2116.
 // The limits leave room for sums and differences of two timestamps in an int64.
@@ -9,8 +12,12 @@ const (
 	MaxTime = int64(1) << 62
 )
 
-// Hour is the width of a bucket in nanoseconds.
-const Hour = int64(time.Hour)
+// Hour is the width of a bucket in nanoseconds, Day that of the buckets in which hours
+// are merged.
+const (
+	Hour = int64(time.Hour)
+	Day  = 24 * Hour
+)
 
 // FormatVersion is the version of the directory layout that this code writes,
 // and the highest that it opens.
@@ -65,10 +72,22 @@ type Registration struct {
 
 // BucketStart returns the start of the hour that holds ts, rounding towards
 // negative infinity, so that -1 belongs to the hour before 1970.
-func BucketStart(ts int64) int64 {
-	r := ts % Hour
+func BucketStart(ts int64) int64 { return floor(ts, Hour) }
+
+// DayStart returns the start of the UTC day that holds ts, in the same way.
+func DayStart(ts int64) int64 { return floor(ts, Day) }
+
+func floor(ts, width int64) int64 {
+	r := ts % width
 	if r < 0 {
-		r += Hour
+		r += width
 	}
 	return ts - r
+}
+
+// Namespace returns the part of a series name before its first dot, the whole name if
+// it has none. Retention is set per namespace.
+func Namespace(name string) string {
+	namespace, _, _ := strings.Cut(name, ".")
+	return namespace
 }

@@ -31,6 +31,38 @@ type Entry struct {
 	Wall   int64    `json:"wall"`   // Unix ms of the flush that brought its newest data
 	Bytes  int64    `json:"bytes"`  // size of the file
 	BLAKE3 string   `json:"blake3"` // identity of its bytes, 64 hex digits; "" in version 0
+
+	// Applied is the LSN up to which deletions have been applied to the file: what they
+	// hide is not in it. It is never below Seq in meaning; 0 stands for "as Seq".
+	Applied base.LSN `json:"applied,omitempty"`
+
+	// Only packs have these. The SeriesID of a pack is 0 and means nothing.
+	Width     int64  `json:"width,omitempty"`      // of the bucket, ns; 0 stands for an hour
+	Segments  int    `json:"segments,omitempty"`   // series in the pack, at least 1
+	FooterCRC string `json:"footer_crc,omitempty"` // CRC-32C of its footer, 8 hex digits
+}
+
+// IsPack reports whether the entry is that of a pack: many series in one file.
+func (e *Entry) IsPack() bool { return e.Segments > 0 }
+
+// BucketWidth returns the width of the bucket, in nanoseconds.
+func (e *Entry) BucketWidth() int64 {
+	if e.Width == 0 {
+		return base.Hour
+	}
+	return e.Width
+}
+
+// DeleteFile describes a live file of tombstones: what the Delete record LSN hides. It
+// is a plain value.
+type DeleteFile struct {
+	Path    string   `json:"path"`
+	LSN     base.LSN `json:"lsn"`      // of the record: points of earlier ones are hidden
+	Edit    uint64   `json:"edit"`     // number of the edit that added the file here
+	StartTS int64    `json:"start_ts"` // what it hides lies from here
+	EndTS   int64    `json:"end_ts"`   // to here, inclusive; Unix ns
+	Bytes   int64    `json:"bytes"`
+	BLAKE3  string   `json:"blake3"`
 }
 
 // Catalog is a position in the catalog: the generation of the file that counts, and
@@ -45,14 +77,19 @@ type Catalog struct {
 // fill in.
 type Edit struct {
 	Number     uint64   `json:"edit"`
-	Prev       string   `json:"prev"`               // CRC of the line before, 8 hex digits; "" in the first line
-	Wall       int64    `json:"wall"`               // Unix ms when it was written
-	NextMS     int64    `json:"next_ms"`            // least number of an unfinished job, else the next one to be given
-	FlushedLSN base.LSN `json:"flushed_lsn"`        // records up to here are in segment files
-	Catalog    Catalog  `json:"catalog"`            // what the entries and the log above FlushedLSN build on
-	Add        []Entry  `json:"add,omitempty"`      // files that go live
-	Remove     []string `json:"remove,omitempty"`   // paths no longer live; their unlinks are owed
-	LastLSN    base.LSN `json:"last_lsn,omitempty"` // after a clean close: the log is durable up to here; else 0
+	Prev       string   `json:"prev"`          // CRC of the line before, 8 hex digits; "" in the first line
+	Wall       int64    `json:"wall"`          // Unix ms when it was written
+	NextMS     int64    `json:"next_ms"`       // least number of an unfinished job, else the next one to be given
+	FlushedLSN base.LSN `json:"flushed_lsn"`   // records up to here are in segment files
+	Catalog    Catalog  `json:"catalog"`       // what the entries and the log above FlushedLSN build on
+	Add        []Entry  `json:"add,omitempty"` // files that go live
+	// AddDeletes are delete files that go live. In the line they stand in "add", too.
+	AddDeletes []DeleteFile `json:"-"`
+	Remove     []string     `json:"remove,omitempty"` // paths no longer live; their unlinks are owed
+	// Horizon moves retention horizons forward: per namespace, "" for all without one of
+	// their own, the least timestamp that is still kept.
+	Horizon map[string]int64 `json:"horizon,omitempty"`
+	LastLSN base.LSN         `json:"last_lsn,omitempty"` // after a clean close: the log is durable up to here; else 0
 }
 
 // validate checks what can be said of an entry by itself (M5). plain entries come from

@@ -13,4 +13,11 @@ const (
 	IgnoreShortWrite   = "ignore-short-write"    // a short write to the log passes for a whole one
 	RetrySync          = "retry-sync"            // a failed sync of the log is tried again
 	DamageTakenForTail = "damage-taken-for-tail" // mid-log damage is cut off like a torn tail
+
+	MergeSplitsRun      = "merge-splits-run"      // a merge leaves out a file that shares its highest seq
+	TombstoneDropped    = "tombstone-dropped"     // a tombstone goes while a file still needs it
+	UnlinkBeforeEdit    = "unlink-before-edit"    // merged files go before the MANIFEST sync
+	HorizonBack         = "horizon-back"          // a retention horizon moves back
+	GenerationUnsynced  = "generation-unsynced"   // MANIFEST names a CATALOG that is not synced
+	SnapshotLinksSeries = "snapshot-links-series" // a snapshot links CATALOG where it must copy it
 )

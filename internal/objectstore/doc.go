@@ -1,0 +1,2 @@
+// Package objectstore keeps content-addressed objects and the refs that name them.
+package objectstore
