@@ -19,12 +19,14 @@
 //	    Nothing is replaced in place: overwrites are cells like others, mark the
 //	    series as late, and are resolved by each read.
 //	M4  A chunk lies within one slab and starts at a multiple of 64 bytes.
+//	M5  Deleted points are in no Position taken afterwards. Their series stays named
+//	    until the table is released: the log still names it.
 //
-// Concurrency: Apply and Release need exclusive access. Every other method of a
+// Concurrency: Apply, Delete and Release need exclusive access. Every other method of a
 // Table needs it to be shared with readers only: the caller guards both with one
 // RWMutex, or knows that no writer is left. What Snapshot and Position return
 // under the read side is used after it is given back, without locks and without
-// data races, while Apply goes on, until the Table is released.
+// data races, while Apply and Delete go on, until the Table is released.
 //
 // The engine is the only caller.
 package memtable

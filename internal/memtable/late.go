@@ -32,19 +32,13 @@ func (s Snapshot) appendLate(dst *Columns, p Position, start, end int64) {
 // between them dst.late.rest, in order of arrival.
 func (s Snapshot) split(dst *Columns, p Position, start, end int64) {
 	l := &dst.late
-	l.heads, l.rest = l.heads[:0], l.rest[:0]
-	for h := p.head; h != 0; h = s.header(h).prev() {
-		l.heads = append(l.heads, h)
-	}
+	l.heads, l.rest = s.appendHeads(l.heads[:0], p), l.rest[:0]
 	top := int64(noTime)
-	for i, h := range slices.Backward(l.heads) {
-		used := p.pos - p.head - 1
-		if i > 0 {
-			used = s.header(h).size()
-		}
-		ts, values := dst.extend(int(used))
+	for _, h := range slices.Backward(l.heads) {
+		cells := s.chunkOf(p, h)
+		ts, values := dst.extend(len(cells))
 		k := 0
-		for _, c := range s.chunk(h, used) {
+		for _, c := range cells {
 			switch {
 			case c.ts < start || c.ts > end:
 			case c.ts > top:

@@ -85,6 +85,22 @@ func (s Snapshot) chunk(head, used uint32) []cell {
 	return s.slabs[head>>slabBits][i : i+used]
 }
 
+// appendHeads appends the headers of the chunks of p, last first.
+func (s Snapshot) appendHeads(heads []uint32, p Position) []uint32 {
+	for h := p.head; h != 0; h = s.header(h).prev() {
+		heads = append(heads, h)
+	}
+	return heads
+}
+
+// chunkOf returns the cells of p in its chunk with the header head.
+func (s Snapshot) chunkOf(p Position, head uint32) []cell {
+	if head == p.head {
+		return s.chunk(head, p.pos-head-1)
+	}
+	return s.chunk(head, s.header(head).size())
+}
+
 // before returns the chunk before head and its number of cells, or 0, 0. Only
 // the tail of a series is ever partly filled.
 func (s Snapshot) before(head uint32) (prev, used uint32) {

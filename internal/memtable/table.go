@@ -35,7 +35,7 @@ type page [pageSeries]series
 type Table struct {
 	free  *Slabs
 	slabs []*slab
-	pages []*page // by ordinal; nil where no series of the page has a point
+	pages []*page // by ordinal; nil where no series of the page ever had a point
 
 	next  uint32 // number of the first cell not given to a chunk
 	limit uint32 // number behind the last cell of the newest slab
@@ -43,6 +43,8 @@ type Table struct {
 	cells       int64 // given to chunks
 	points      int
 	seriesCount int
+
+	heads []uint32 // reused by Delete
 }
 
 // New returns an empty table that takes its memory from free. It allocates
@@ -125,11 +127,12 @@ func (t *Table) newSlab() {
 	t.slabs = append(t.slabs, t.free.get())
 }
 
-// Bytes returns the size of the cells given to series, their unused ends
-// included. A limit on a table is a limit on this.
+// Bytes returns the size of the cells given to series, their unused ends and those
+// that Delete left behind included. A limit on a table is a limit on this.
 func (t *Table) Bytes() int64 { return t.cells * cellBytes }
 
-// Points returns how many rows were applied. Rows replaced by later ones count.
+// Points returns how many rows were applied, less those that Delete removed. Rows
+// replaced by later ones count.
 func (t *Table) Points() int { return t.points }
 
 // SeriesCount returns how many series have a point.

@@ -19,6 +19,6 @@
 //
 // A Log belongs to one goroutine, the engine's writer loop; the functions that only
 // read may be used beside it, but see files that change. Bad bytes are reported as
-// *base.CorruptionError. Layouts are drawn in format.go (records) and batch.go (the
-// body of a Batch), and pinned by annotated files in testdata.
+// *base.CorruptionError. Layouts are drawn in format.go (records), batch.go and delete.go
+// (the bodies of these), and pinned by annotated files in testdata.
 package wal

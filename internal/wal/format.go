@@ -27,6 +27,7 @@ import (
 //	Header body   uuid [16]                         first record of each file
 //	Mark body     empty
 //	Batch body    drawn in batch.go
+//	Delete body   drawn in delete.go
 //
 // A type 1 record, of version 0 directories only, has neither lsn nor durable:
 //
@@ -37,7 +38,7 @@ import (
 const (
 	TypePut    byte = 1 // one point; version 0 directories only, damage in a log of ours
 	TypeBatch  byte = 2 // registrations and rows
-	TypeDelete byte = 3 // reserved: a range to forget
+	TypeDelete byte = 3 // series and a range of time to forget
 	TypeHeader byte = 4 // first record of a file: whose log this is
 	TypeMark   byte = 5 // all before it is on disk: clean stop, or nothing to do
 	TypeAttach byte = 6 // reserved: files that join the database at this point
