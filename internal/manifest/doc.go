@@ -1,6 +1,7 @@
 // Package manifest keeps the list of files that make up the database: which segment
-// files are live, which removals are still owed, how far the log has been flushed and
-// how much of the catalog counts.
+// files, packs and delete files are live, which removals are still owed, how far the log
+// has been flushed, how much of the catalog counts, and below which times a retention
+// rule has done away with everything.
 //
 // MANIFEST is an append-only text file of JSON lines. Each line is one edit, whole or
 // not at all after a crash, and the lines add up to a State. It is not a log of points
@@ -20,10 +21,12 @@
 //	M3  A path is never live and owed a removal at once: no path is used a second time,
 //	    and a removal names a live path. (The first line of a rewritten file carries the
 //	    removals still owed, whose entries are gone.)
-//	M4  flushed_lsn, next_ms and the catalog's mark never go back, and last_lsn is not
-//	    below flushed_lsn.
-//	M5  An entry is possible: at least one point, in ascending times within its hour, in
-//	    a path below segments/, added by this edit or an earlier one.
+//	M4  flushed_lsn, next_ms, the catalog's mark and the horizon of a namespace, its own
+//	    or, as long as it has none, that of all, never go back; last_lsn is not below
+//	    flushed_lsn, and the LSN of a delete file not above it.
+//	M5  An entry is possible: at least one point for each series, in ascending times
+//	    within its hour or day, in a path below segments/, added by this edit or an
+//	    earlier one; a day holds packs alone. The same goes for a delete file.
 //	M6  State moves only when the line that moves it is on disk. A line that could not
 //	    be written is cut off again; where that fails, the log refuses everything.
 //	M7  A rewritten file adds up to the same state.

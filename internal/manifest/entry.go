@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,8 +14,12 @@ const maxLSN = base.LSN(1)<<56 - 1
 // maxEdit bounds the numbers of edits in the same way.
 const maxEdit = uint64(maxLSN)
 
-// maxPoints is the largest count that a segment file can hold.
-const maxPoints = 1<<32 - 1
+// Most of what one file can hold: points of a segment file, points and series of a pack.
+const (
+	maxPoints     = 1<<32 - 1
+	maxPackPoints = 1<<53 - 1 // what other readers of JSON still take for an integer
+	maxSegments   = 1<<32 - 1 // as many as there are ordinals
+)
 
 // Entry describes one live segment file. The first six fields are all that version 0
 // wrote. It is a plain value; its strings are never changed.
@@ -87,7 +92,9 @@ type Edit struct {
 	AddDeletes []DeleteFile `json:"-"`
 	Remove     []string     `json:"remove,omitempty"` // paths no longer live; their unlinks are owed
 	// Horizon moves retention horizons forward: per namespace, "" for all without one of
-	// their own, the least timestamp that is still kept.
+	// their own, the least timestamp that is still kept. Such an edit is to be followed at
+	// once by an empty one, and to take effect only then: the line whose loss would show
+	// points again is not to be the last one, which a crash may cut off.
 	Horizon map[string]int64 `json:"horizon,omitempty"`
 	LastLSN base.LSN         `json:"last_lsn,omitempty"` // after a clean close: the log is durable up to here; else 0
 }
@@ -96,33 +103,89 @@ type Edit struct {
 // version 0, whose unit is not known.
 func (e *Entry) validate(plain bool) error {
 	switch {
-	case !validPath(e.Path):
+	case !validPath(e.Path) || plain && base.IsPackFile(e.Path):
 		return fmt.Errorf("path %q is not that of a segment file", e.Path)
 	case e.StartTS > e.EndTS:
 		return fmt.Errorf("%s: start_ts %d after end_ts %d", e.Path, e.StartTS, e.EndTS)
-	case e.Count < 1 || e.Count > maxPoints:
+	case e.Count < 1 || e.Count > maxPoints && !e.IsPack():
 		return fmt.Errorf("%s: count %d", e.Path, e.Count)
 	case plain:
 		return nil
 	case e.StartTS < base.MinTime || e.EndTS > base.MaxTime:
 		return fmt.Errorf("%s: times %d to %d out of range", e.Path, e.StartTS, e.EndTS)
-	case base.BucketStart(e.StartTS) != e.HourBucket || base.BucketStart(e.EndTS) != e.HourBucket:
-		return fmt.Errorf("%s: times %d to %d not in the hour %d", e.Path, e.StartTS, e.EndTS, e.HourBucket)
-	case int64(e.Count)-1 > e.EndTS-e.StartTS:
-		return fmt.Errorf("%s: %d points between %d and %d", e.Path, e.Count, e.StartTS, e.EndTS)
-	case e.Seq > maxLSN:
-		return fmt.Errorf("%s: seq %d out of range", e.Path, e.Seq)
-	case e.Bytes < 1:
-		return fmt.Errorf("%s: %d bytes", e.Path, e.Bytes)
-	case len(e.BLAKE3) != 64 || !all(e.BLAKE3, isHex):
-		return fmt.Errorf("%s: blake3 %q is not 64 hex digits", e.Path, e.BLAKE3)
+	case e.Seq > maxLSN || e.Applied > maxLSN:
+		return fmt.Errorf("%s: seq %d, applied %d out of range", e.Path, e.Seq, e.Applied)
+	}
+	if err := e.validateKind(); err != nil {
+		return fmt.Errorf("%s: %w", e.Path, err)
+	}
+	bucket := base.BucketStart
+	if e.Width != 0 {
+		bucket = base.DayStart
+	}
+	if bucket(e.StartTS) != e.HourBucket || bucket(e.EndTS) != e.HourBucket {
+		return fmt.Errorf("%s: times %d to %d not in the bucket %d", e.Path, e.StartTS, e.EndTS, e.HourBucket)
+	}
+	return validateFile(e.Path, e.Bytes, e.BLAKE3)
+}
+
+// validateKind checks the members that set packs apart, and the count against the times
+// that there are.
+func (e *Entry) validateKind() error {
+	each := e.Count
+	switch {
+	case e.IsPack() != base.IsPackFile(e.Path):
+		return fmt.Errorf("%d segments under this name", e.Segments)
+	case e.Width != 0 && (e.Width != base.Day || !e.IsPack()):
+		return fmt.Errorf("width %d", e.Width)
+	case !e.IsPack() && e.FooterCRC != "":
+		return errors.New("footer_crc of a file that is no pack")
+	case e.IsPack():
+		if e.SeriesID != 0 || e.Segments > maxSegments || e.Count < e.Segments || e.Count > maxPackPoints {
+			return fmt.Errorf("a pack of series %d with %d points of %d series", e.SeriesID, e.Count, e.Segments)
+		}
+		if len(e.FooterCRC) != crcDigits || !all(e.FooterCRC, isHex) {
+			return fmt.Errorf("footer_crc %q is not %d hex digits", e.FooterCRC, crcDigits)
+		}
+		each = (e.Count + e.Segments - 1) / e.Segments // one series has so many or more
+	}
+	if int64(each)-1 > e.EndTS-e.StartTS {
+		return fmt.Errorf("%d points between %d and %d", e.Count, e.StartTS, e.EndTS)
 	}
 	return nil
 }
 
-// validPath reports whether path may stand in MANIFEST: segments/<hour>/<name>.seg with
-// a decimal hour of at most 12 digits, perhaps negative, and a name of lower-case hex
-// digits and dashes. So no line of the file can point outside the data directory.
+// validate checks what can be said of a delete file by itself (M5).
+func (d *DeleteFile) validate() error {
+	switch {
+	case !base.IsDeleteFile(d.Path):
+		return fmt.Errorf("path %q is not that of a delete file", d.Path)
+	case d.LSN < 1 || d.LSN > maxLSN:
+		return fmt.Errorf("%s: lsn %d out of range", d.Path, d.LSN)
+	case d.StartTS > d.EndTS:
+		return fmt.Errorf("%s: start_ts %d after end_ts %d", d.Path, d.StartTS, d.EndTS)
+	}
+	return validateFile(d.Path, d.Bytes, d.BLAKE3)
+}
+
+// validateFile checks the size and the identity of a file.
+func validateFile(path string, size int64, blake3 string) error {
+	if size < 1 {
+		return fmt.Errorf("%s: %d bytes", path, size)
+	}
+	if len(blake3) != 64 || !all(blake3, isHex) {
+		return fmt.Errorf("%s: blake3 %q is not 64 hex digits", path, blake3)
+	}
+	return nil
+}
+
+// removable reports whether path may stand in "remove".
+func removable(path string) bool { return validPath(path) || base.IsDeleteFile(path) }
+
+// validPath reports whether path may be that of an entry: segments/<hour>/<name>.seg, or
+// .pack, with a decimal hour of at most 12 digits, perhaps negative, and a name of
+// lower-case hex digits and dashes. So no line of the file can point outside the data
+// directory.
 func validPath(path string) bool {
 	rest, ok := strings.CutPrefix(path, base.SegmentsDir+"/")
 	if !ok {
@@ -133,7 +196,11 @@ func validPath(path string) bool {
 		return false
 	}
 	hour = strings.TrimPrefix(hour, "-")
-	name, ok = strings.CutSuffix(name, ".seg")
+	if base.IsPackFile(name) {
+		name, ok = strings.CutSuffix(name, ".pack")
+	} else {
+		name, ok = strings.CutSuffix(name, ".seg")
+	}
 	return ok && len(hour) <= 12 && all(hour, isDigit) && len(name) <= 128 && all(name, isNameByte)
 }
 

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // MANIFEST, format 1. Lines of JSON without white space, each ended by '\n'. A line is
@@ -17,8 +19,9 @@ import (
 //	 "next_ms":1700000000124,
 //	 "flushed_lsn":4711,
 //	 "catalog":{"generation":1,"bytes":65536},
-//	 "add":[entry,...],                          left out if empty
+//	 "add":[entry,...,delete file,...],          left out if empty
 //	 "remove":["segments/0/1-0-9-5.seg",...],    left out if empty
+//	 "horizon":{"":0,"weather":3600000000000},   left out if empty
 //	 "last_lsn":4712,                            left out if 0: not a clean close
 //	 "crc32":"5bd1e995"}                         CRC-32 IEEE of the line before ,"crc32"
 //
@@ -27,12 +30,21 @@ import (
 //
 //	{"series_id":1,"hour_bucket":0,"start_ts":0,"end_ts":9,"count":10,
 //	 "path":"segments/0/1-0-9-5.seg",
-//	 "seq":4711,"edit":7,"wall":1700000000123,"bytes":131,"blake3":"<64 hex>"}
+//	 "seq":4711,"edit":7,"wall":1700000000123,"bytes":131,"blake3":"<64 hex>",
+//	 "applied":4720,                             left out if 0
+//	 "width":86400000000000,                     packs alone; left out for an hour
+//	 "segments":1000,"footer_crc":"c1d04330"}    packs alone, whose series_id is 0
 //
-// Both CRCs are 8 lower-case hex digits, numbers are plain decimal integers, strings
-// hold no escapes. Members may come in any order, crc32 apart, and each stands once. A
-// member not drawn here was written by a newer version: its line is refused, because an
-// edit that is half understood is not an edit.
+// A delete file is the element of "add" that has an LSN:
+//
+//	{"path":"deletes/0000000000001267-1700000000123.del","lsn":4711,"edit":7,
+//	 "start_ts":0,"end_ts":9,"bytes":64,"blake3":"<64 hex>"}
+//
+// CRCs are 8 lower-case hex digits, numbers are plain decimal integers, strings hold no
+// escapes, the namespaces of "horizon" apart: see appendText. Members may come in any
+// order, crc32 apart, and each stands once. A member not drawn here was written by a
+// newer version: its line is refused, because an edit that is half understood is not an
+// edit.
 //
 // Written by appendLine, read by checkLine and decodeEdit, pinned by testdata.
 
@@ -65,11 +77,15 @@ func appendLine(dst []byte, e *Edit) (line []byte, crc string) {
 	dst = appendUint(dst, `,"catalog":{"generation":`, e.Catalog.Generation)
 	dst = appendInt(dst, `,"bytes":`, e.Catalog.Bytes)
 	dst = append(dst, '}')
-	if len(e.Add) > 0 {
+	if len(e.Add)+len(e.AddDeletes) > 0 {
 		dst = append(dst, `,"add":`...)
 		for i := range e.Add {
 			dst = append(dst, separator(i))
 			dst = appendEntry(dst, &e.Add[i])
+		}
+		for i := range e.AddDeletes {
+			dst = append(dst, separator(len(e.Add)+i))
+			dst = appendDelete(dst, &e.AddDeletes[i])
 		}
 		dst = append(dst, ']')
 	}
@@ -81,6 +97,16 @@ func appendLine(dst []byte, e *Edit) (line []byte, crc string) {
 			dst = append(dst, '"')
 		}
 		dst = append(dst, ']')
+	}
+	if len(e.Horizon) > 0 {
+		dst = append(dst, `,"horizon":{`...)
+		for i, namespace := range slices.Sorted(maps.Keys(e.Horizon)) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendHorizon(dst, namespace, e.Horizon[namespace])
+		}
+		dst = append(dst, '}')
 	}
 	if e.LastLSN != 0 {
 		dst = appendUint(dst, `,"last_lsn":`, uint64(e.LastLSN))
@@ -106,7 +132,67 @@ func appendEntry(dst []byte, e *Entry) []byte {
 	dst = appendInt(dst, `,"bytes":`, e.Bytes)
 	dst = append(dst, `,"blake3":"`...)
 	dst = append(dst, e.BLAKE3...)
+	dst = append(dst, '"')
+	if e.Applied != 0 {
+		dst = appendUint(dst, `,"applied":`, uint64(e.Applied))
+	}
+	if e.Width != 0 {
+		dst = appendInt(dst, `,"width":`, e.Width)
+	}
+	if e.IsPack() {
+		dst = appendInt(dst, `,"segments":`, int64(e.Segments))
+		dst = append(dst, `,"footer_crc":"`...)
+		dst = append(dst, e.FooterCRC...)
+		dst = append(dst, '"')
+	}
+	return append(dst, '}')
+}
+
+// appendDelete appends d as it stands in an edit.
+func appendDelete(dst []byte, d *DeleteFile) []byte {
+	dst = append(dst, `{"path":"`...)
+	dst = append(dst, d.Path...)
+	dst = appendUint(dst, `","lsn":`, uint64(d.LSN))
+	dst = appendUint(dst, `,"edit":`, d.Edit)
+	dst = appendInt(dst, `,"start_ts":`, d.StartTS)
+	dst = appendInt(dst, `,"end_ts":`, d.EndTS)
+	dst = appendInt(dst, `,"bytes":`, d.Bytes)
+	dst = append(dst, `,"blake3":"`...)
+	dst = append(dst, d.BLAKE3...)
 	return append(dst, `"}`...)
+}
+
+// appendHorizon appends one member of "horizon".
+func appendHorizon(dst []byte, namespace string, horizon int64) []byte {
+	dst = appendText(dst, namespace)
+	return appendInt(dst, ":", horizon)
+}
+
+// Bytes below 0x20 that have an escape of their own, and its letters.
+const (
+	escapedBytes  = "\b\f\n\r\t"
+	escapeLetters = "bfnrt"
+)
+
+// appendText appends s, which is UTF-8, as a JSON string. Escaped are '"', '\' and what
+// lies below 0x20, as in the canonical key of a series, and nothing else.
+func appendText(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := range len(s) {
+		c := s[i]
+		short := strings.IndexByte(escapedBytes, c)
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case short >= 0:
+			dst = append(dst, '\\', escapeLetters[short])
+		case c < ' ':
+			dst = fmt.Appendf(dst, `\u%04x`, c)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
 }
 
 func appendInt(dst []byte, member string, v int64) []byte {
@@ -145,7 +231,7 @@ func checkLine(line []byte) (crc string, err error) {
 // decodeEdit reads a line into e, whose lists are used again. The checksum has been
 // verified. A member not drawn above gives an error that matches errUnknown.
 func decodeEdit(line []byte, e *Edit) error {
-	*e = Edit{Add: e.Add[:0], Remove: e.Remove[:0]}
+	*e = Edit{Add: e.Add[:0], AddDeletes: e.AddDeletes[:0], Remove: e.Remove[:0]}
 	p := parser{buf: line}
 	p.edit(e)
 	return p.finish()
@@ -154,7 +240,7 @@ func decodeEdit(line []byte, e *Edit) error {
 // decodePlain reads a line of version 0, newline excluded.
 func decodePlain(line []byte) (Entry, error) {
 	p := parser{buf: line}
-	e := p.entry(plainMembers)
+	e := p.plain()
 	return e, p.finish()
 }
 

@@ -175,9 +175,9 @@ func TestDecodeEditRefuses(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		strings.Replace(good, `"last_lsn"`, `"horizon":{},"last_lsn"`, 1),
+		strings.Replace(good, `"last_lsn"`, `"retire":[],"last_lsn"`, 1),
 		strings.Replace(good, `"bytes":6`, `"bytes":6,"footer":1`, 1),
-		strings.Replace(good, `"add":[]`, `"add":[{"series_id":1,"footer_crc":2}]`, 1),
+		strings.Replace(good, `"add":[]`, `"add":[{"series_id":1,"left":2}]`, 1),
 	} {
 		if err := decodeEdit([]byte(text), &e); !errors.Is(err, errUnknown) {
 			t.Errorf("%q: error %v, want that of an unknown member", text, err)
@@ -189,7 +189,7 @@ func TestValidPath(t *testing.T) {
 	good := []string{"segments/0/1-0-9-5.seg", "segments/-3600/ff--1--1-5.seg", "segments/123456789012/a.seg"}
 	bad := []string{
 		"", "segments", "segments/", "segments/0", "segments/0/", "segments/0/.seg", "segments//a.seg",
-		"segments/-/a.seg", "segments/--1/a.seg", "segments/1234567890123/a.seg", "segments/0/a.pack",
+		"segments/-/a.seg", "segments/--1/a.seg", "segments/1234567890123/a.seg", "segments/0/a.packs",
 		"segments/0/../a.seg", "segments/../a.seg", "/segments/0/a.seg", "segments/0/a.seg.tmp",
 		"segments/0/A.seg", "segments/0/b/a.seg", "segments/0/a\x00.seg", "segments/0x/a.seg",
 		"deletes/0/a.seg", "segments\\0\\a.seg", "segments/0/" + strings.Repeat("a", 129) + ".seg",

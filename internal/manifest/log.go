@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -114,11 +115,12 @@ func (l *Log) CutTail() error {
 func (l *Log) State() *State { return &l.state }
 
 // Append writes an edit and returns when it is on disk. It gives the edit its number and
-// place in the chain, and writes the number into e.Add as well; numbers may be skipped. On nil the state has
-// moved on; on an error it has not: either the edit breaks an invariant, or the file
-// could not be written and has been cut back to its last line (fsys.ErrNoSpace stays
-// visible), or, if that or a sync failed, the error matches ErrFailed and the edit may or
-// may not be found at the next open. What the edit names must then be left alone.
+// place in the chain, and writes the number into e.Add and e.AddDeletes as well; numbers
+// may be skipped. On nil the state has moved on; on an error it has not: either the edit
+// breaks an invariant, or the file could not be written and has been cut back to its last
+// line (fsys.ErrNoSpace stays visible), or, if that or a sync failed, the error matches
+// ErrFailed and the edit may or may not be found at the next open. What the edit names
+// must then be left alone.
 func (l *Log) Append(e Edit) error {
 	if err := l.usable(); err != nil {
 		return err
@@ -133,6 +135,9 @@ func (l *Log) Append(e Edit) error {
 	for i := range e.Add {
 		e.Add[i].Edit = e.Number
 	}
+	for i := range e.AddDeletes {
+		e.AddDeletes[i].Edit = e.Number
+	}
 	if err := s.admit(&e); err != nil {
 		return fmt.Errorf("%s: edit %d: %w", base.ManifestFile, e.Number, err)
 	}
@@ -140,6 +145,9 @@ func (l *Log) Append(e Edit) error {
 	if err := l.write(line); err != nil {
 		s.revoke(&e)
 		return err
+	}
+	if len(e.Horizon) > 0 {
+		s.Horizon = maps.Clone(s.Horizon) // the old one may still be in use
 	}
 	s.commit(&e, crc, len(line))
 	s.compact()
@@ -191,7 +199,7 @@ func (l *Log) Rewrite() error {
 	e := Edit{
 		Number: s.LastEdit + 1, Wall: s.Wall, NextMS: s.NextMS,
 		FlushedLSN: s.FlushedLSN, LastLSN: s.LastLSN, Catalog: s.Catalog,
-		Add: s.Live, Remove: s.Owed(),
+		Add: s.Live, AddDeletes: s.Deletes, Remove: s.Owed(), Horizon: s.Horizon,
 	}
 	data, crc := appendLine(make([]byte, 0, s.snapshot+1024), &e)
 

@@ -4,174 +4,20 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-
-	"github.com/sydradb/sydradb/internal/base"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // parser reads the JSON of MANIFEST: objects of known members, lists, integers and
-// strings without escapes. It keeps its first error and from then on finds nothing more,
-// so that callers look at the error once, at the end.
+// strings, without escapes but for namespaces. It keeps its first error and from then on
+// finds nothing more, so that callers look at the error once, at the end. What may stand
+// in an edit is in members.go.
 type parser struct {
-	buf []byte
-	pos int
-	err error
-}
-
-// Members of an entry and of an edit, as bits: which were seen, which must be.
-const (
-	seriesIDMember = 1 << iota
-	hourBucketMember
-	startTSMember
-	endTSMember
-	countMember
-	pathMember
-	seqMember
-	entryEditMember
-	entryWallMember
-	bytesMember
-	blake3Member
-
-	plainMembers = seqMember - 1
-	entryMembers = blake3Member<<1 - 1
-)
-
-const (
-	editMember = 1 << iota
-	prevMember
-	wallMember
-	nextMSMember
-	flushedLSNMember
-	catalogMember
-	crc32Member
-	addMember
-	removeMember
-	lastLSNMember
-
-	requiredMembers = addMember - 1
-)
-
-const (
-	generationMember = 1 << iota
-	catalogBytesMember
-
-	catalogMembers = catalogBytesMember<<1 - 1
-)
-
-// edit reads an edit, appending to its lists.
-func (p *parser) edit(e *Edit) {
-	seen := 0
-	p.expect('{')
-	for i := 0; p.next(i, '}'); i++ {
-		switch key := p.key(); string(key) {
-		case "edit":
-			p.once(&seen, editMember)
-			e.Number = p.uint(maxEdit)
-		case "prev":
-			p.once(&seen, prevMember)
-			e.Prev = string(p.string())
-		case "wall":
-			p.once(&seen, wallMember)
-			e.Wall = p.int()
-		case "next_ms":
-			p.once(&seen, nextMSMember)
-			e.NextMS = p.int()
-		case "flushed_lsn":
-			p.once(&seen, flushedLSNMember)
-			e.FlushedLSN = base.LSN(p.uint(uint64(maxLSN)))
-		case "catalog":
-			p.once(&seen, catalogMember)
-			e.Catalog = p.catalog()
-		case "add":
-			p.once(&seen, addMember)
-			e.Add = grow(e.Add, len(p.buf)-p.pos)
-			p.expect('[')
-			for j := 0; p.next(j, ']'); j++ {
-				e.Add = append(e.Add, p.entry(entryMembers))
-			}
-		case "remove":
-			p.once(&seen, removeMember)
-			p.expect('[')
-			for j := 0; p.next(j, ']'); j++ {
-				e.Remove = append(e.Remove, string(p.string()))
-			}
-		case "last_lsn":
-			p.once(&seen, lastLSNMember)
-			e.LastLSN = base.LSN(p.uint(uint64(maxLSN)))
-		case "crc32":
-			p.once(&seen, crc32Member)
-			p.string()
-		default:
-			p.unknown(key)
-		}
-	}
-	p.exactly(seen&requiredMembers, requiredMembers)
-}
-
-// catalog reads the value of that member.
-func (p *parser) catalog() (c Catalog) {
-	seen := 0
-	p.expect('{')
-	for i := 0; p.next(i, '}'); i++ {
-		switch key := p.key(); string(key) {
-		case "generation":
-			p.once(&seen, generationMember)
-			c.Generation = p.uint(math.MaxUint64)
-		case "bytes":
-			p.once(&seen, catalogBytesMember)
-			c.Bytes = int64(p.uint(math.MaxInt64))
-		default:
-			p.unknown(key)
-		}
-	}
-	p.exactly(seen, catalogMembers)
-	return c
-}
-
-// entry reads an entry that has exactly the members given.
-func (p *parser) entry(members int) (e Entry) {
-	seen := 0
-	p.expect('{')
-	for i := 0; p.next(i, '}'); i++ {
-		switch key := p.key(); string(key) {
-		case "series_id":
-			p.once(&seen, seriesIDMember)
-			e.SeriesID = base.SeriesID(p.uint(math.MaxUint64))
-		case "hour_bucket":
-			p.once(&seen, hourBucketMember)
-			e.HourBucket = p.int()
-		case "start_ts":
-			p.once(&seen, startTSMember)
-			e.StartTS = p.int()
-		case "end_ts":
-			p.once(&seen, endTSMember)
-			e.EndTS = p.int()
-		case "count":
-			p.once(&seen, countMember)
-			e.Count = int(p.uint(maxPoints))
-		case "path":
-			p.once(&seen, pathMember)
-			e.Path = string(p.string())
-		case "seq":
-			p.once(&seen, seqMember)
-			e.Seq = base.LSN(p.uint(uint64(maxLSN)))
-		case "edit":
-			p.once(&seen, entryEditMember)
-			e.Edit = p.uint(maxEdit)
-		case "wall":
-			p.once(&seen, entryWallMember)
-			e.Wall = p.int()
-		case "bytes":
-			p.once(&seen, bytesMember)
-			e.Bytes = int64(p.uint(math.MaxInt64))
-		case "blake3":
-			p.once(&seen, blake3Member)
-			e.BLAKE3 = string(p.string())
-		default:
-			p.unknown(key)
-		}
-	}
-	p.exactly(seen, members)
-	return e
+	buf     []byte
+	pos     int
+	err     error
+	scratch []byte // of text
 }
 
 // finish returns the first error; bytes left over are one.
@@ -265,6 +111,57 @@ func (p *parser) string() []byte {
 	s := p.buf[p.pos : p.pos+n]
 	p.pos += n + 1
 	return s
+}
+
+// text reads a string of UTF-8 with the escapes that appendText makes.
+func (p *parser) text() string {
+	p.expect('"')
+	out := p.scratch[:0]
+	for p.err == nil {
+		if p.pos == len(p.buf) {
+			p.fail("a string does not end")
+			break
+		}
+		c := p.buf[p.pos]
+		p.pos++
+		switch {
+		case c == '"':
+			if !utf8.Valid(out) {
+				p.fail("a string that is not UTF-8")
+			}
+			p.scratch = out
+			return string(out)
+		case c < ' ':
+			p.fail("a control character in a string")
+		case c == '\\':
+			out = append(out, p.escape())
+		default:
+			out = append(out, c)
+		}
+	}
+	return ""
+}
+
+// escape reads what follows a backslash and returns the byte that is meant.
+func (p *parser) escape() byte {
+	rest := p.buf[p.pos:]
+	if len(rest) > 0 {
+		p.pos++
+		if c := rest[0]; c == '"' || c == '\\' {
+			return c
+		}
+		if i := strings.IndexByte(escapeLetters, rest[0]); i >= 0 {
+			return escapedBytes[i]
+		}
+	}
+	if code, ok := bytes.CutPrefix(rest, []byte("u00")); ok && len(code) >= 2 {
+		if c, err := strconv.ParseUint(string(code[:2]), 16, 8); err == nil && c < ' ' {
+			p.pos += len("00") + 2
+			return byte(c)
+		}
+	}
+	p.fail("an escape that is not one of ours")
+	return 0
 }
 
 // int reads an integer of 64 bits.

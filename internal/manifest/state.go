@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -8,9 +9,13 @@ import (
 )
 
 // State is what the lines of a MANIFEST add up to. The exported fields may be read, not
-// changed. A slice of Live taken earlier stays as it was when the state moves on.
+// changed. Slices and maps of a Log's state, taken earlier, stay as they were when the
+// state moves on.
 type State struct {
-	Live []Entry // live files, in the order in which they were added
+	Live    []Entry      // live segment files, in the order in which they were added
+	Deletes []DeleteFile // live delete files, by rising LSN
+	// Horizon is the least timestamp still kept, Unix ns, per namespace: see HorizonOf.
+	Horizon map[string]int64
 
 	LastEdit   uint64   // number of the last edit
 	Wall       int64    // Unix ms, of the last edit
@@ -23,14 +28,16 @@ type State struct {
 	Bytes   int64 // of the lines that count, from the start of the file
 	V0      bool  // plain entries of version 0; all that Live then holds is their six fields
 
-	lines    int             // lines that count
-	closed   bool            // the last line is that of a clean close, and not the only one
-	crc      string          // CRC of the last line, what the next one gives as prev
-	index    map[string]int  // place in Live of each live path
-	owed     map[string]bool // removed paths in the file; false once settled
-	gone     int             // entries of Live that are no longer live; see compact
-	snapshot int64           // bytes of all live entries and owed paths as a line holds them
-	scratch  []byte
+	lines       int             // lines that count
+	closed      bool            // the last line is that of a clean close, and not the only one
+	crc         string          // CRC of the last line, what the next one gives as prev
+	index       map[string]int  // place in Live of each live path
+	deleteIndex map[string]int  // place in Deletes of each live path
+	owed        map[string]bool // removed paths in the file; false once settled
+	gone        int             // entries of Live that are no longer live; see compact
+	goneDeletes int             // the same of Deletes
+	snapshot    int64           // bytes of all that is live, owed or a horizon, as a line holds it
+	scratch     []byte
 }
 
 // Entry returns the live entry of path.
@@ -39,6 +46,23 @@ func (s *State) Entry(path string) (Entry, bool) {
 		return s.Live[i], true
 	}
 	return Entry{}, false
+}
+
+// Delete returns the live delete file at path.
+func (s *State) Delete(path string) (DeleteFile, bool) {
+	if i, ok := s.deleteIndex[path]; ok {
+		return s.Deletes[i], true
+	}
+	return DeleteFile{}, false
+}
+
+// HorizonOf returns the least timestamp that is still kept of a namespace, Unix ns: its
+// own horizon, or that of "" if it has none; false if everything is kept.
+func (s *State) HorizonOf(namespace string) (horizon int64, ok bool) {
+	if horizon, ok = s.Horizon[namespace]; !ok {
+		horizon, ok = s.Horizon[""]
+	}
+	return horizon, ok
 }
 
 // Owes reports whether the unlink of path is still owed.
@@ -67,7 +91,8 @@ const (
 	FateQuarantine             // nobody knows it: set aside
 )
 
-// Fate returns what is to happen to the file at path. A file that no entry names is
+// Fate returns what is to happen to the file at path, a segment file or a pack by its
+// name: what is to happen to a delete file shows inside it alone. A file that no entry names is
 // removed only where MANIFEST says so, or where the number of the job that wrote it shows
 // that the job had not been finished when the last edit was written; its points are then
 // still in the log.
@@ -85,91 +110,6 @@ func (s *State) Fate(path string) Fate {
 	return FateQuarantine
 }
 
-// admit checks that e may follow what s holds (M2 to M5) and enters its paths, so that a
-// path given twice in e shows too. Commit or revoke must come next. After an error s is
-// as it was.
-func (s *State) admit(e *Edit) error {
-	if err := s.checkNumbers(e); err != nil {
-		return err
-	}
-	if s.index == nil {
-		s.index, s.owed = make(map[string]int), make(map[string]bool)
-	}
-	for i := range e.Add {
-		if err := s.checkAdd(e, &e.Add[i]); err != nil {
-			s.forget(e.Add[:i], nil)
-			return err
-		}
-		s.index[e.Add[i].Path] = len(s.Live) + i
-	}
-	for i, path := range e.Remove {
-		if err := s.checkRemove(path); err != nil {
-			s.forget(e.Add, e.Remove[:i])
-			return err
-		}
-		s.owed[path] = true
-	}
-	return nil
-}
-
-// checkNumbers holds the numbers of e against those of the edit before (M4).
-func (s *State) checkNumbers(e *Edit) error {
-	switch {
-	case e.NextMS < s.NextMS && s.lines > 0:
-		return fmt.Errorf("next_ms goes back from %d to %d", s.NextMS, e.NextMS)
-	case e.FlushedLSN < s.FlushedLSN || e.FlushedLSN > maxLSN:
-		return fmt.Errorf("flushed_lsn goes from %d to %d", s.FlushedLSN, e.FlushedLSN)
-	case e.Catalog.Bytes < 0 || e.Catalog.Generation < s.Catalog.Generation,
-		e.Catalog.Generation == s.Catalog.Generation && e.Catalog.Bytes < s.Catalog.Bytes:
-		return fmt.Errorf("catalog goes back from %d bytes of generation %d to %d of %d",
-			s.Catalog.Bytes, s.Catalog.Generation, e.Catalog.Bytes, e.Catalog.Generation)
-	case e.LastLSN != 0 && (e.LastLSN < e.FlushedLSN || e.LastLSN > maxLSN):
-		return fmt.Errorf("last_lsn %d with flushed_lsn %d", e.LastLSN, e.FlushedLSN)
-	}
-	return nil
-}
-
-func (s *State) checkAdd(e *Edit, a *Entry) error {
-	if err := a.validate(false); err != nil {
-		return err
-	}
-	// Only a first line may hold the entries of earlier edits.
-	if a.Edit > e.Number || a.Edit != e.Number && s.lines > 0 {
-		return fmt.Errorf("%s: added by edit %d", a.Path, a.Edit)
-	}
-	_, live := s.index[a.Path]
-	if _, removed := s.owed[a.Path]; live || removed {
-		return fmt.Errorf("%s is added a second time", a.Path)
-	}
-	return nil
-}
-
-func (s *State) checkRemove(path string) error {
-	i, known := s.index[path]
-	live := known && i < len(s.Live)
-	switch {
-	case s.Owes(path):
-		return fmt.Errorf("%s is removed a second time", path)
-	case s.lines == 0 && (known || !validPath(path)):
-		return fmt.Errorf("removal owed of %q", path)
-	case s.lines > 0 && !live:
-		return fmt.Errorf("%q is removed and was not live", path)
-	}
-	return nil
-}
-
-// revoke undoes admit.
-func (s *State) revoke(e *Edit) { s.forget(e.Add, e.Remove) }
-
-func (s *State) forget(added []Entry, removed []string) {
-	for i := range added {
-		delete(s.index, added[i].Path)
-	}
-	for _, path := range removed {
-		delete(s.owed, path)
-	}
-}
-
 // commit makes an admitted edit part of the state: its line of n bytes is on disk.
 func (s *State) commit(e *Edit, crc string, n int) {
 	for _, path := range e.Remove {
@@ -177,13 +117,22 @@ func (s *State) commit(e *Edit, crc string, n int) {
 			s.snapshot -= s.entryBytes(&s.Live[i])
 			delete(s.index, path)
 			s.gone++
+		} else if i, live := s.deleteIndex[path]; live {
+			s.snapshot -= s.deleteBytes(&s.Deletes[i])
+			delete(s.deleteIndex, path)
+			s.goneDeletes++
 		}
 		s.snapshot += pathBytes(path)
 	}
 	for i := range e.Add {
 		s.snapshot += s.entryBytes(&e.Add[i])
 	}
+	for i := range e.AddDeletes {
+		s.snapshot += s.deleteBytes(&e.AddDeletes[i])
+	}
 	s.Live = append(s.Live, e.Add...)
+	s.Deletes = append(s.Deletes, e.AddDeletes...)
+	s.moveHorizon(e.Horizon)
 	s.LastEdit, s.Wall, s.NextMS = e.Number, e.Wall, e.NextMS
 	s.FlushedLSN, s.Catalog = e.FlushedLSN, e.Catalog
 	s.LastLSN = max(s.LastLSN, e.LastLSN)
@@ -195,14 +144,36 @@ func (s *State) commit(e *Edit, crc string, n int) {
 	s.lines++
 	s.Bytes += int64(n)
 	if s.gone > len(s.Live)/2 {
-		s.compact()
+		s.compactLive()
+	}
+	if s.goneDeletes > len(s.Deletes)/2 {
+		s.compactDeletes()
 	}
 }
 
-// compact drops the entries of Live that commit left behind. Doing so once for many
-// edits keeps a long file quick to read. It moves to a new slice: the old one may still
-// be in use.
+// moveHorizon changes Horizon in place. A log clones the map before: see Log.Append.
+func (s *State) moveHorizon(horizon map[string]int64) {
+	if s.Horizon == nil && len(horizon) > 0 {
+		s.Horizon = make(map[string]int64, len(horizon))
+	}
+	for namespace, h := range horizon {
+		if old, ok := s.Horizon[namespace]; ok {
+			s.snapshot -= s.horizonBytes(namespace, old)
+		}
+		s.snapshot += s.horizonBytes(namespace, h)
+		s.Horizon[namespace] = h
+	}
+}
+
+// compact drops the files that commit left behind in the lists of live ones. Doing so
+// once for many edits keeps a long file quick to read. It moves to new slices: the old
+// ones may still be in use.
 func (s *State) compact() {
+	s.compactLive()
+	s.compactDeletes()
+}
+
+func (s *State) compactLive() {
 	if s.gone == 0 {
 		return
 	}
@@ -214,6 +185,28 @@ func (s *State) compact() {
 		}
 	}
 	s.Live, s.gone = live, 0
+}
+
+// compactDeletes brings the delete files into the order of their LSNs as well: of two
+// flushes, the one that deletes less may be written first.
+func (s *State) compactDeletes() {
+	byLSN := func(a, b DeleteFile) int {
+		return cmp.Or(cmp.Compare(a.LSN, b.LSN), cmp.Compare(a.Path, b.Path))
+	}
+	if s.goneDeletes == 0 && slices.IsSortedFunc(s.Deletes, byLSN) {
+		return
+	}
+	live := make([]DeleteFile, 0, len(s.deleteIndex))
+	for i, d := range s.Deletes {
+		if at, ok := s.deleteIndex[d.Path]; ok && at == i {
+			live = append(live, d)
+		}
+	}
+	slices.SortFunc(live, byLSN)
+	for i := range live {
+		s.deleteIndex[live[i].Path] = i
+	}
+	s.Deletes, s.goneDeletes = live, 0
 }
 
 // addPlain adds the entry of a line of version 0.
@@ -255,9 +248,20 @@ func (s *State) rewritten(number uint64, crc string, n int64) {
 	s.LastEdit, s.crc, s.lines, s.closed, s.Bytes = number, crc, 1, false, n
 }
 
-// entryBytes is what e takes in a line, pathBytes what a removal takes.
+// entryBytes is what e takes in a line; deleteBytes, horizonBytes and pathBytes are what a
+// delete file, a horizon and a removal take.
 func (s *State) entryBytes(e *Entry) int64 {
 	s.scratch = appendEntry(s.scratch[:0], e)
+	return int64(len(s.scratch)) + 1
+}
+
+func (s *State) deleteBytes(d *DeleteFile) int64 {
+	s.scratch = appendDelete(s.scratch[:0], d)
+	return int64(len(s.scratch)) + 1
+}
+
+func (s *State) horizonBytes(namespace string, horizon int64) int64 {
+	s.scratch = appendHorizon(s.scratch[:0], namespace, horizon)
 	return int64(len(s.scratch)) + 1
 }
 
