@@ -30,8 +30,20 @@ func WriteFileAtomic(fs FS, path string, data []byte) error {
 // directory: the bytes of the new file are durable, its name is not until SyncDir. So
 // one sync can serve many files. The pieces of data are written one after the other.
 func WriteFileUnlisted(fs FS, path string, data ...[]byte) error {
+	return writeUnlisted(fs, path, func(f File) error {
+		for _, piece := range data {
+			if _, err := f.Write(piece); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeUnlisted puts a file that fill has written at path.
+func writeUnlisted(fs FS, path string, fill func(File) error) error {
 	temp := path + tempSuffix
-	err := writeSynced(fs, temp, data)
+	err := writeSynced(fs, temp, fill)
 	if err == nil {
 		err = fs.Rename(temp, path)
 	}
@@ -43,17 +55,12 @@ func WriteFileUnlisted(fs FS, path string, data ...[]byte) error {
 	return nil
 }
 
-func writeSynced(fs FS, path string, data [][]byte) error {
+func writeSynced(fs FS, path string, fill func(File) error) error {
 	f, err := fs.Create(path)
 	if err != nil {
 		return err
 	}
-	for _, piece := range data {
-		if _, err = f.Write(piece); err != nil {
-			break
-		}
-	}
-	if err == nil {
+	if err = fill(f); err == nil {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())

@@ -13,6 +13,8 @@ var (
 	// ErrNoSpace means that the device or a quota is full. ENOSPC and EDQUOT of the
 	// operating system match it.
 	ErrNoSpace = errors.New("no space left on device")
+	// ErrReadOnly means that a file, or a whole HeldFS, cannot be changed through this.
+	ErrReadOnly = errors.New("opened for reading only")
 )
 
 // FS is a tree of files under one root directory. An empty or "." path is the root.
@@ -24,7 +26,9 @@ type FS interface {
 	Create(path string) (File, error)
 	// OpenAppend opens an existing file for reading and for writing at its end.
 	OpenAppend(path string) (File, error)
-	// Rename moves a file, replacing what stands at newPath, in one step.
+	// Rename moves a file, replacing a file that stands at newPath, in one step. A
+	// directory is moved with all below it, to a path where nothing stands; some systems
+	// refuse that while a file below it is open.
 	Rename(oldPath, newPath string) error
 	// Link makes newPath another name of the file at oldPath. newPath must not exist.
 	Link(oldPath, newPath string) error

@@ -15,8 +15,6 @@ import (
 // Mem is a file system in memory that knows what a power cut would leave of it. It is
 // for tests, and for databases that need not outlive their process. Safe for
 // concurrent use.
-//
-// Renaming directories is refused; the engine does not need it.
 type Mem struct {
 	hook atomic.Pointer[Hook]
 
@@ -98,7 +96,9 @@ var (
 	errNotDir   = errors.New("not a directory")
 	errIsDir    = errors.New("is a directory")
 	errNotEmpty = errors.New("directory not empty")
-	errReadOnly = errors.New("file is open for reading only")
+	errRoot     = errors.New("is the root of the file system")
+
+	errNotRegular = errors.New("not a regular file")
 )
 
 // find returns the node at a clean path.

@@ -22,6 +22,9 @@ import (
 //     never survives alone: the old name stands, or the new one, or both. Syncing the
 //     directory it left settles the arrival too. Giving the old name to another file
 //     is a change of its own, that may survive where the rename did not.
+//   - A Rename of a directory survives as a whole or not at all, and not without the
+//     Renames of it before: no directory has two names. Syncing the directory it left,
+//     or the one it arrived in, settles it.
 //   - What a failed sync dropped has half the chance.
 //
 // With keepPercent 0 exactly the durable state is left, with 100 exactly the present
@@ -115,8 +118,8 @@ func (d dice) step(s *step) bool {
 	if s.settled {
 		return true
 	}
-	if s.after != nil && !d.step(s.after) {
-		return false
+	if s.after != nil && (s.tied || !d.step(s.after)) {
+		return d.step(s.after)
 	}
 	_, whole := d.die(s.number, s.dropped)
 	return whole

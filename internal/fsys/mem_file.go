@@ -20,7 +20,7 @@ func (f *memFile) usable(write bool) error {
 	case f.closed:
 		return iofs.ErrClosed
 	case write && !f.writable:
-		return errReadOnly
+		return ErrReadOnly
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Rename implements FS. After a power cut before SyncDir the old name stands, the new
-// one, or both; never neither.
+// one, or both; never neither. Of a directory one of them stands, never both.
 func (m *Mem) Rename(oldPath, newPath string) error {
 	from, to, err := m.begin2(OpRename, oldPath, newPath)
 	if err != nil {
@@ -28,24 +28,27 @@ func (m *Mem) rename(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if n.dir {
-		return errIsDir
+	fromDir, fromName, err := m.parent(from)
+	if err != nil {
+		return err
 	}
 	toDir, toName, err := m.parent(to)
 	if err != nil {
 		return err
 	}
-	if old := toDir.names[toName]; old == n {
+	switch old := toDir.names[toName]; {
+	case old != nil && (old.dir || n.dir):
+		return iofs.ErrExist
+	case old == n:
 		return nil // two names of one file: both stay, says POSIX
-	} else if old != nil && old.dir {
-		return errIsDir
+	case n.dir && strings.HasPrefix(to, from+"/"):
+		return iofs.ErrInvalid // into itself
 	}
-	fromDir, fromName, err := m.parent(from)
-	if err != nil {
-		return err
+	arrival := m.setName(toDir, toName, n, n.arrival)
+	m.setName(fromDir, fromName, nil, arrival).tied = n.dir
+	if n.dir {
+		n.arrival = arrival
 	}
-	arrival := m.setName(toDir, toName, n, nil)
-	m.setName(fromDir, fromName, nil, arrival)
 	return nil
 }
 

@@ -14,6 +14,7 @@ type node struct {
 	// Of a directory.
 	names   map[string]*node
 	changed map[string]*change // names whose durable state is another, or uncertain
+	arrival *step              // of the last Rename of the directory itself
 
 	// Of a file. Bytes below len(data) are never written again, so that handles,
 	// clones and the durable state can share them.
@@ -42,7 +43,8 @@ type change struct {
 type step struct {
 	in      *change
 	node    *node // what the name stands for from here on; nil for nothing
-	after   *step // the arrival that this departure of a Rename must not outlive
+	after   *step // the arrival that this must not outlive; see Rename
+	tied    bool  // the departure of a directory, that stands or falls with its arrival
 	number  uint64
 	dropped bool // a sync failed: never made durable by another
 	settled bool // durable, or replaced by what is

@@ -133,12 +133,44 @@ func mustBeRegular(kind OpKind, path string, info iofs.FileInfo) error {
 
 // Rename implements FS.
 func (o *osFS) Rename(oldPath, newPath string) error {
-	return o.pair(OpRename, oldPath, newPath, o.root.Rename)
+	return o.pair(OpRename, oldPath, newPath, o.rename)
+}
+
+// rename refuses what systems treat differently: a directory in the place of a file, of
+// an empty directory, of itself.
+func (o *osFS) rename(from, to string) error {
+	there, err := o.root.Lstat(to)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return o.root.Rename(from, to)
+	}
+	if err != nil {
+		return err
+	}
+	moved, err := o.root.Lstat(from)
+	if err != nil {
+		return err
+	}
+	if moved.IsDir() || there.IsDir() {
+		return pathError(OpRename, from, fmt.Errorf("to %s: %w", to, iofs.ErrExist))
+	}
+	return o.root.Rename(from, to)
 }
 
 // Link implements FS.
 func (o *osFS) Link(oldPath, newPath string) error {
 	return o.pair(OpLink, oldPath, newPath, o.root.Link)
+}
+
+// linkFrom makes to another name of the file at from of src. The error matches
+// errors.ErrUnsupported if src is no directory of the operating system.
+func (o *osFS) linkFrom(src FS, from, to string) error {
+	other, ok := src.(*osFS)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return o.pair(OpLink, from, to, func(from, to string) error {
+		return linkAcross(other.root, from, o.root, to)
+	})
 }
 
 func (o *osFS) pair(kind OpKind, oldPath, newPath string, do func(from, to string) error) error {

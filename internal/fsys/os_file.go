@@ -19,7 +19,7 @@ func (f *osFile) ReadAt(p []byte, off int64) (int, error) { return f.f.ReadAt(p,
 // Write implements File.
 func (f *osFile) Write(p []byte) (int, error) {
 	if !f.writable {
-		return 0, pathError(OpWrite, f.path, errReadOnly)
+		return 0, pathError(OpWrite, f.path, ErrReadOnly)
 	}
 	n, err := f.f.WriteAt(p, f.end)
 	f.end += int64(n)
@@ -30,7 +30,7 @@ func (f *osFile) Write(p []byte) (int, error) {
 func (f *osFile) Truncate(size int64) error {
 	switch {
 	case !f.writable:
-		return pathError(OpTruncate, f.path, errReadOnly)
+		return pathError(OpTruncate, f.path, ErrReadOnly)
 	case size < 0:
 		return pathError(OpTruncate, f.path, iofs.ErrInvalid)
 	}
@@ -44,7 +44,7 @@ func (f *osFile) Truncate(size int64) error {
 // Sync implements File.
 func (f *osFile) Sync() error {
 	if !f.writable {
-		return pathError(OpSync, f.path, errReadOnly) // Windows could not do it
+		return pathError(OpSync, f.path, ErrReadOnly) // Windows could not do it
 	}
 	return osError(syncData(f.f))
 }

@@ -5,6 +5,7 @@ package fsys
 import (
 	"errors"
 	"os"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,6 +57,46 @@ func freeBytes(dir *os.File) (uint64, error) {
 		return 0, os.NewSyscallError("fstatfs", statErr)
 	}
 	return uint64(max(stat.Bavail, 0)) * uint64(stat.Bsize), nil
+}
+
+// linkAcross makes to, below toRoot, another name of the file at from, below fromRoot. It
+// goes by way of descriptors, so that no symbolic link leads out of either root and
+// it does not matter if one was renamed.
+func linkAcross(fromRoot *os.Root, from string, toRoot *os.Root, to string) error {
+	fromDir, err := fromRoot.Open(path.Dir(from))
+	if err != nil {
+		return err
+	}
+	toDir, err := toRoot.Open(path.Dir(to))
+	if err != nil {
+		return errors.Join(err, fromDir.Close())
+	}
+	var inner, linkErr error
+	outer := control(fromDir, func(fromFD int) {
+		inner = control(toDir, func(toFD int) {
+			linkErr = unix.Linkat(fromFD, path.Base(from), toFD, path.Base(to), 0)
+		})
+	})
+	if linkErr != nil {
+		linkErr = &os.LinkError{Op: "link", Old: from, New: to, Err: linkErr}
+	}
+	return errors.Join(outer, inner, linkErr, fromDir.Close(), toDir.Close())
+}
+
+// isNotLinkable reports whether a link failed since there can be none: on another
+// device, on a file system without links, to a file that has too many.
+func isNotLinkable(err error) bool {
+	return errors.Is(err, unix.EXDEV) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EMLINK)
+}
+
+// OpenFileLimit returns how many files this process may hold open at once
+// (RLIMIT_NOFILE), or false if there is no limit or none is known.
+func OpenFileLimit() (limit uint64, ok bool) {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil || uint64(r.Cur) >= unix.RLIM_INFINITY {
+		return 0, false
+	}
+	return uint64(r.Cur), true
 }
 
 func isNoSpace(err error) bool {

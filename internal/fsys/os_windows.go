@@ -3,6 +3,7 @@ package fsys
 import (
 	"errors"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/windows"
 )
@@ -31,6 +32,25 @@ func freeBytes(dir *os.File) (uint64, error) {
 	err = windows.GetDiskFreeSpaceEx(path, &free, nil, nil)
 	return free, os.NewSyscallError("GetDiskFreeSpaceEx", err)
 }
+
+// linkAcross makes to, below toRoot, another name of the file at from, below fromRoot.
+func linkAcross(fromRoot *os.Root, from string, toRoot *os.Root, to string) error {
+	full := func(root *os.Root, path string) string {
+		return filepath.Join(root.Name(), filepath.FromSlash(path))
+	}
+	return os.Link(full(fromRoot, from), full(toRoot, to))
+}
+
+// isNotLinkable reports whether a link failed since there can be none: on another
+// volume, on a file system without links, to a file that has too many.
+func isNotLinkable(err error) bool {
+	return errors.Is(err, windows.ERROR_NOT_SAME_DEVICE) || errors.Is(err, windows.ERROR_INVALID_FUNCTION) ||
+		errors.Is(err, windows.ERROR_TOO_MANY_LINKS)
+}
+
+// OpenFileLimit returns how many files this process may hold open at once, or false if
+// there is no limit or none is known, as here.
+func OpenFileLimit() (limit uint64, ok bool) { return 0, false }
 
 func isNoSpace(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||

@@ -22,6 +22,9 @@ type tracer struct {
 	record func(Op)
 }
 
+// under implements view.
+func (t *tracer) under(path string) (FS, string, error) { return t.fs, path, nil }
+
 func (t *tracer) Open(path string) (File, error)   { return t.file(OpOpen, path, t.fs.Open) }
 func (t *tracer) Create(path string) (File, error) { return t.file(OpCreate, path, t.fs.Create) }
 func (t *tracer) OpenAppend(path string) (File, error) {
