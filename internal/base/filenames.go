@@ -1,6 +1,7 @@
 package base
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ const (
 	segmentSuffix = ".seg"
 	packSuffix    = ".pack"
 	deleteSuffix  = ".del"
+	lockSuffix    = ".lock" // nothing of ours; a ref must not look like one
 )
 
 // CatalogFile returns the name of one generation of the catalog.
@@ -202,5 +204,42 @@ func IsTemp(path string) bool {
 	}
 	_, catalog := ParseCatalogFile(path)
 	_, rotated := ParseWALFile(path)
-	return catalog || rotated || IsTornFile(path) || IsDeleteFile(path)
+	_, object := ParseObjectFile(path)
+	_, ref := ParseRefFile(path)
+	return catalog || rotated || object || ref || IsTornFile(path) || IsDeleteFile(path)
+}
+
+// ObjectFile returns the path of the object with this id, in the directory of the first
+// byte of the id.
+func ObjectFile(id [32]byte) string { return fmt.Sprintf("%s/%02x/%x", ObjectsDir, id[0], id) }
+
+// ParseObjectFile is the inverse of ObjectFile.
+func ParseObjectFile(path string) (id [32]byte, ok bool) {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	if len(name) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	if _, err := hex.Decode(id[:], []byte(name)); err != nil || ObjectFile(id) != path {
+		return [32]byte{}, false
+	}
+	return id, true
+}
+
+// IsObjectDir reports whether path is the directory of some objects.
+func IsObjectDir(path string) bool {
+	s, found := strings.CutPrefix(path, ObjectsDir+"/")
+	first, err := hex.DecodeString(s)
+	return found && err == nil && len(first) == 1 && hex.EncodeToString(first) == s
+}
+
+// RefFile returns the path of the ref with this name, for which CheckRefName is nil.
+func RefFile(name string) string { return RefsDir + "/" + name }
+
+// ParseRefFile is the inverse of RefFile.
+func ParseRefFile(path string) (name string, ok bool) {
+	name, found := strings.CutPrefix(path, RefsDir+"/")
+	if !found || CheckRefName(name) != nil {
+		return "", false
+	}
+	return name, true
 }
