@@ -10,6 +10,8 @@
 // library only and know nothing of what is stored in them.
 package blocks
 
+import "iter"
+
 const (
 	blockLen = 1024 // values in a block
 	groupLen = 256  // blocks in a group
@@ -58,4 +60,29 @@ func (a *Array[T]) Slot(i uint32) *T {
 	}
 	a.length = max(a.length, i+1)
 	return &b[i%blockLen]
+}
+
+// From returns the slots from index i on, in order, without those of blocks that were
+// never written. The array may be written while it runs.
+func (a *Array[T]) From(i uint32) iter.Seq2[uint32, T] {
+	return func(yield func(uint32, T) bool) {
+		for i := uint64(i); i < uint64(a.length); {
+			g := a.groups[i/groupCap]
+			if g == nil {
+				i = (i/groupCap + 1) * groupCap
+				continue
+			}
+			b := g[i/blockLen%groupLen]
+			if b == nil {
+				i = (i/blockLen + 1) * blockLen
+				continue
+			}
+			end := min((i/blockLen+1)*blockLen, uint64(a.length))
+			for ; i < end; i++ {
+				if !yield(uint32(i), b[i%blockLen]) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -16,6 +16,10 @@ import (
 type Options struct {
 	// Hash replaces xxHash64 over canonical keys, so that tests can force collisions.
 	Hash func(key []byte) uint64
+
+	// MaxSeries is how many series Resolve and ResolveID make room for, 0 for no limit.
+	// Series that come from the log or from disk count, and are never refused.
+	MaxSeries int
 }
 
 // maxSeries bounds the ordinals: the highest uint32 stays free.
@@ -24,7 +28,7 @@ const maxSeries = math.MaxUint32
 // Catalog is the registry of series. Make one with New. Safe for concurrent use.
 type Catalog struct {
 	dict *dict.Dict
-	hash func([]byte) uint64 // nil: xxHash64
+	opts Options
 
 	unloggedCount atomic.Int64
 
@@ -34,6 +38,8 @@ type Catalog struct {
 		store
 		next     uint32               // the ordinal given next
 		changes  uint64               // counts series and names added
+		dead     int                  // series that became holes
+		renewed  bool                 // another catalog has taken over
 		unlogged blocks.Array[uint64] // bit set: no log record has introduced the series
 
 		// displaced lists, by the hash of their key, series whose id is another (C3).
@@ -43,8 +49,8 @@ type Catalog struct {
 
 // New returns an empty registry that keeps its tags in d.
 func New(d *dict.Dict, opts Options) *Catalog {
-	c := &Catalog{dict: d, hash: opts.Hash}
-	c.mu.store = newStore()
+	c := &Catalog{dict: d, opts: opts}
+	c.mu.store = newStore(0)
 	c.mu.displaced = map[base.SeriesID][]base.Ordinal{}
 	return c
 }
@@ -57,7 +63,8 @@ func (c *Catalog) Len() int {
 }
 
 // Limit returns 1 + the highest ordinal, 0 if there is none. Below it are all series,
-// and perhaps holes: ordinals that were given but never reached the log.
+// and perhaps holes: ordinals that were given but never reached the log, and those of
+// series that are dead. Holes may be many more than series: see Living.
 func (c *Catalog) Limit() base.Ordinal {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -71,7 +78,7 @@ func (c *Catalog) ByID(id base.SeriesID) (base.Ordinal, bool) {
 	return c.mu.byID(id)
 }
 
-// ID returns the id of a series, 0 if o was never given.
+// ID returns the id of a series, 0 if o stands for none.
 func (c *Catalog) ID(o base.Ordinal) base.SeriesID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -160,8 +167,8 @@ func (c *Catalog) keyID(name string, tags []base.Tag) base.SeriesID {
 }
 
 func (c *Catalog) hashKey(key []byte) base.SeriesID {
-	if c.hash != nil {
-		return base.SeriesID(c.hash(bytes.Clone(key))) // the copy keeps keys on the stack
+	if c.opts.Hash != nil {
+		return base.SeriesID(c.opts.Hash(bytes.Clone(key))) // the copy keeps keys on the stack
 	}
 	return KeyID(key)
 }
@@ -196,10 +203,8 @@ func (c *Catalog) Verify() error {
 	defer c.mu.RUnlock()
 	var tags []base.Tag
 	var name string
-	for i := range c.mu.next {
-		o := base.Ordinal(i)
-		row, ok := c.mu.get(o)
-		if !ok || !c.mu.named(row) {
+	for o, row := range c.mu.from(0) {
+		if !c.mu.named(row) {
 			continue
 		}
 		name, tags = c.describeLocked(tags[:0], o)

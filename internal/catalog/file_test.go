@@ -415,7 +415,8 @@ func TestLoadContradictions(t *testing.T) {
 		{"other id", register(base.Registration{Ordinal: 1, ID: 5})},
 		{"other name", register(base.Registration{Ordinal: 1, ID: KeyID([]byte("a|{}")), Name: "b"})},
 		{"other tags", register(base.Registration{Ordinal: 1, ID: KeyID([]byte("a|{}")), Name: "a", Tags: tagsOf("k", "v")})},
-		{"id twice", register(base.Registration{Ordinal: 2, ID: KeyID([]byte("a|{}")), Name: "c"})},
+		{"id of a later life", register(base.Registration{Ordinal: 0, ID: KeyID([]byte("a|{}")), Name: "c"})},
+		{"key of a later life", register(base.Registration{Ordinal: 0, ID: 7, Name: "a"})},
 	} {
 		l := loader{c: newCatalog()}
 		var err error

@@ -45,21 +45,35 @@ const (
 	frameBytes = 256 << 10
 )
 
-// appendIDs appends the payload of an ids frame with as many series as fit, and
-// returns how many it took. ordinals rise and are known. Requires: c.mu, for reading.
+// appendIDsLocked appends the payload of an ids frame with as many series as fit, and
+// returns how many it took. ordinals rise; those of series that died meanwhile are
+// passed over, and nothing is appended if there are no others. Requires: c.mu, for
+// reading at least.
 func (c *Catalog) appendIDsLocked(dst []byte, ordinals []base.Ordinal) ([]byte, int) {
 	const rowMax = binary.MaxVarintLen32 + 8
-	n := min(len(ordinals), frameBytes/rowMax)
+	ordinals = ordinals[:min(len(ordinals), frameBytes/rowMax)]
+	count := 0
+	for _, o := range ordinals {
+		if _, ok := c.mu.get(o); ok {
+			count++
+		}
+	}
+	if count == 0 {
+		return dst, len(ordinals)
+	}
 	dst = append(dst, typeIDs)
-	dst = binary.AppendUvarint(dst, uint64(n))
+	dst = binary.AppendUvarint(dst, uint64(count))
 	next := base.Ordinal(0)
-	for _, o := range ordinals[:n] {
-		row, _ := c.mu.get(o)
+	for _, o := range ordinals {
+		row, ok := c.mu.get(o)
+		if !ok {
+			continue
+		}
 		dst = binary.AppendUvarint(dst, uint64(o-next))
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(row.id))
 		next = o + 1
 	}
-	return dst, n
+	return dst, len(ordinals)
 }
 
 // frameData is a decoded frame. Its strings are parts of the payload.

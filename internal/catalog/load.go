@@ -71,10 +71,10 @@ func (l *loader) addLocked(s *seriesEntry, tags []uint32) error {
 		}
 		return nil
 	}
-	c.mu.setPairs(s.ordinal, l.list, s.name != 0)
-	if s.name != 0 && s.hasID {
-		l.displaceLocked(s)
+	if err := l.nameLocked(s, row.id); err != nil {
+		return err
 	}
+	c.mu.setPairs(s.ordinal, l.list, s.name != 0)
 	return nil
 }
 
@@ -85,23 +85,35 @@ func (l *loader) addNewLocked(s *seriesEntry) error {
 	if !s.hasID {
 		id = l.keyID()
 	}
-	if o, taken := c.mu.byID(id); taken {
-		return fmt.Errorf("series %x has ordinals %d and %d", uint64(id), o, s.ordinal)
+	if _, err := c.succeedLocked(s.ordinal, id, id, "", nil); err != nil {
+		return err
+	}
+	if err := l.nameLocked(s, id); err != nil {
+		return err
 	}
 	c.mu.add(s.ordinal, id, l.list, s.name != 0)
 	c.mu.next = max(c.mu.next, uint32(s.ordinal)+1)
-	if s.name != 0 && s.hasID {
-		l.displaceLocked(s)
-	}
 	return nil
 }
 
-// displaceLocked lists a series with an id of its own under the hash of its key (C3).
-// Requires: c.mu.
-func (l *loader) displaceLocked(s *seriesEntry) {
-	if hash := l.keyID(); hash != s.id && !slices.Contains(l.c.mu.displaced[hash], s.ordinal) {
-		l.c.mu.displaced[hash] = append(l.c.mu.displaced[hash], s.ordinal)
+// nameLocked prepares for the name, if there is one, of a series with an id: it makes
+// way for it, and lists it under the hash of its key if that is another (C3). Nearly
+// always there is nothing to do, and no hash to be made. Requires: c.mu.
+func (l *loader) nameLocked(s *seriesEntry, id base.SeriesID) error {
+	displaced := l.c.mu.displaced
+	if s.name == 0 || !s.hasID && len(displaced[id]) == 0 {
+		return nil
 	}
+	tags := l.c.dict.AppendTags(nil, l.list)
+	name, tags := tags[0].Value, tags[1:]
+	hash := l.c.keyID(name, tags)
+	if _, err := l.c.succeedLocked(s.ordinal, id, hash, name, tags); err != nil {
+		return err
+	}
+	if hash != id && !slices.Contains(displaced[hash], s.ordinal) {
+		displaced[hash] = append(displaced[hash], s.ordinal)
+	}
+	return nil
 }
 
 // keyID hashes the key of the series in list, which begins with its name.

@@ -75,9 +75,9 @@ func (c *Catalog) newNamesFrame() *namesFrame {
 }
 
 // appendNamesLocked appends the payload of a names frame with as many series as fit,
-// one at least, and returns how many it took. ordinals rise and are known; those of
-// which nothing is known but the id are passed over, and nothing is appended if there
-// are no others. Requires: c.mu, for reading at least.
+// one at least, and returns how many it took. ordinals rise; those of which nothing is
+// known but the id, and those that died meanwhile, are passed over, and nothing is
+// appended if there are no others. Requires: c.mu, for reading at least.
 func (c *Catalog) appendNamesLocked(dst []byte, ordinals []base.Ordinal) ([]byte, int) {
 	displaced := map[base.Ordinal]bool{}
 	for _, list := range c.mu.displaced {
@@ -88,7 +88,10 @@ func (c *Catalog) appendNamesLocked(dst []byte, ordinals []base.Ordinal) ([]byte
 	f := c.newNamesFrame()
 	var buf []uint32
 	for i, o := range ordinals {
-		row, _ := c.mu.get(o)
+		row, ok := c.mu.get(o)
+		if !ok {
+			continue
+		}
 		tags, named := c.mu.pairs(buf[:0], row)
 		buf = tags
 		var name []uint32

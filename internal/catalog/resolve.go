@@ -13,8 +13,8 @@ import (
 // passed in is kept. A known series costs no allocation.
 //
 // If a series is known by its id alone and the key hashes to that id, the series takes
-// the name and is unlogged again. Errors match ErrInvalid, but for the one that all
-// ordinals are given.
+// the name and is unlogged again. Errors match ErrInvalid, ErrSeriesLimit or ErrRenewed,
+// but for the one that all ordinals are given.
 func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 	// What equals a known series is valid, so the checks can wait. Keys that cannot be
 	// made, or would take long to hash, go straight to them.
@@ -47,6 +47,9 @@ func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 	if o, taken := c.mu.byID(id); !taken {
 		return c.assignLocked(id, id, name, normal)
 	} else if c.canAdoptLocked(o, normal) {
+		if c.mu.renewed {
+			return 0, ErrRenewed
+		}
 		c.adoptLocked(o, name, normal)
 		c.markUnloggedLocked(o)
 		return o, nil
@@ -60,8 +63,7 @@ func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 
 // ResolveID returns the ordinal of the series with this id, making one without a name
 // if there is none. tags are those that are known of it, in any order; they count only
-// where the series is new. Errors match ErrInvalid, but for the one that all ordinals
-// are given.
+// where the series is new. Errors are those of Resolve.
 func (c *Catalog) ResolveID(id base.SeriesID, tags []base.Tag) (base.Ordinal, error) {
 	if o, ok := c.ByID(id); ok {
 		return o, nil
@@ -75,29 +77,48 @@ func (c *Catalog) ResolveID(id base.SeriesID, tags []base.Tag) (base.Ordinal, er
 	if o, ok := c.mu.byID(id); ok {
 		return o, nil
 	}
-	return c.nextLocked(id, c.dict.InternSeries(nil, "", tags), false)
+	if err := c.roomLocked(); err != nil {
+		return 0, err
+	}
+	return c.nextLocked(id, c.dict.InternSeries(nil, "", tags), false), nil
 }
 
 // assignLocked makes a series with the given id; hash is that of its key. Requires: c.mu.
 func (c *Catalog) assignLocked(hash, id base.SeriesID, name string, tags []base.Tag) (base.Ordinal, error) {
+	if err := c.roomLocked(); err != nil {
+		return 0, err
+	}
 	var buf [stackPairs]uint32
-	o, err := c.nextLocked(id, c.dict.InternSeries(buf[:0], name, tags), true)
-	if err == nil && id != hash {
+	o := c.nextLocked(id, c.dict.InternSeries(buf[:0], name, tags), true)
+	if id != hash {
 		c.mu.displaced[hash] = append(c.mu.displaced[hash], o)
 	}
-	return o, err
+	return o, nil
 }
 
-func (c *Catalog) nextLocked(id base.SeriesID, pairs []uint32, named bool) (base.Ordinal, error) {
-	if c.mu.next == maxSeries {
-		return 0, fmt.Errorf("all %d ordinals of series are given", uint32(maxSeries))
+// roomLocked returns why no series can be made, nil if one can. It comes before the
+// dictionary takes in names and tags, which it never gives up. Requires: c.mu.
+func (c *Catalog) roomLocked() error {
+	switch {
+	case c.mu.renewed:
+		return ErrRenewed
+	case c.opts.MaxSeries > 0 && c.mu.count >= c.opts.MaxSeries:
+		return fmt.Errorf("%w: there are %d, and max_series allows %d; delete or expire others, or raise it",
+			ErrSeriesLimit, c.mu.count, c.opts.MaxSeries)
+	case c.mu.next == maxSeries:
+		return fmt.Errorf("all %d ordinals of series are given", uint32(maxSeries))
 	}
+	return nil
+}
+
+// nextLocked makes a series. Requires: c.mu, and roomLocked.
+func (c *Catalog) nextLocked(id base.SeriesID, pairs []uint32, named bool) base.Ordinal {
 	o := base.Ordinal(c.mu.next)
 	c.mu.next++
 	c.mu.changes++
 	c.mu.add(o, id, pairs, named)
 	c.markUnloggedLocked(o)
-	return o, nil
+	return o
 }
 
 // canAdoptLocked reports whether the series o is without a name and may get one along
@@ -113,44 +134,46 @@ func (c *Catalog) adoptLocked(o base.Ordinal, name string, tags []base.Tag) {
 }
 
 // Register repeats, when a log is replayed, what a record says about a series. The
-// series is logged from then on. Registering one again changes nothing, and one that
-// is known by its id alone may take its name. Everything else that contradicts what is
-// known is an error: the record is damaged.
+// series is logged from then on. Registering one again changes nothing, one that is
+// known by its id alone may take its name, and one whose id or key belongs to lower
+// ordinals takes their place, for their series was dead: they are void from then on.
+// Everything else that contradicts what is known is an error: the record is damaged.
 func (c *Catalog) Register(reg base.Registration) error {
-	id := reg.ID
+	_, err := c.Replay(reg)
+	return err
+}
+
+// Replay is Register for callers that want to know which ordinals it made void.
+func (c *Catalog) Replay(reg base.Registration) (void []base.Ordinal, err error) {
+	hash := reg.ID
 	if reg.Name != "" {
-		id = c.keyID(reg.Name, reg.Tags)
+		hash = c.keyID(reg.Name, reg.Tags)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if row, ok := c.mu.get(reg.Ordinal); ok {
 		if err := c.registerAgainLocked(reg, row); err != nil {
-			return err
+			return nil, err
 		}
 		c.markLoggedLocked(reg.Ordinal)
-		return nil
+		return nil, nil
 	}
 	if err := checkNormal(reg); err != nil {
-		return err
+		return nil, err
 	}
 	if uint32(reg.Ordinal) == maxSeries {
-		return fmt.Errorf("ordinal %d is out of range", reg.Ordinal)
+		return nil, fmt.Errorf("ordinal %d is out of range", reg.Ordinal)
 	}
-	if o, ok := c.mu.byID(reg.ID); ok {
-		return fmt.Errorf("series %x has ordinals %d and %d", uint64(reg.ID), o, reg.Ordinal)
-	}
-	if reg.Name != "" {
-		if o, ok := c.findLocked(id, reg.Name, reg.Tags); ok {
-			return fmt.Errorf("ordinals %d and %d have one name and tags", o, reg.Ordinal)
-		}
+	if void, err = c.succeedLocked(reg.Ordinal, reg.ID, hash, reg.Name, reg.Tags); err != nil {
+		return nil, err
 	}
 	c.mu.changes++
 	c.mu.add(reg.Ordinal, reg.ID, c.dict.InternSeries(nil, reg.Name, reg.Tags), reg.Name != "")
 	c.mu.next = max(c.mu.next, uint32(reg.Ordinal)+1)
-	if id != reg.ID {
-		c.mu.displaced[id] = append(c.mu.displaced[id], reg.Ordinal)
+	if hash != reg.ID {
+		c.mu.displaced[hash] = append(c.mu.displaced[hash], reg.Ordinal)
 	}
-	return nil
+	return void, nil
 }
 
 // registerAgainLocked compares a registration with the series that has its ordinal.

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"encoding/binary"
+	"iter"
+	"math/bits"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/blocks"
@@ -36,8 +38,10 @@ const firstSlots = 256
 // noPairs is the list of all series that are known by their id alone.
 const noPairs = 1
 
-func newStore() store {
-	s := store{slots: make([]uint32, firstSlots), marks: make([]uint8, firstSlots)}
+// newStore returns an empty store with room for n series.
+func newStore(n int) store {
+	size := max(firstSlots, 1<<bits.Len(uint(n+n/3)))
+	s := store{slots: make([]uint32, size), marks: make([]uint8, size)}
 	s.lists.Append([]byte{0}) // noPairs
 	return s
 }
@@ -46,6 +50,17 @@ func newStore() store {
 func (s *store) get(o base.Ordinal) (series, bool) {
 	row := s.series.At(uint32(o))
 	return row, row.list != 0
+}
+
+// from returns the series from ordinal o on, in order.
+func (s *store) from(o base.Ordinal) iter.Seq2[base.Ordinal, series] {
+	return func(yield func(base.Ordinal, series) bool) {
+		for i, row := range s.series.From(uint32(o)) {
+			if row.list != 0 && !yield(base.Ordinal(i), row) {
+				return
+			}
+		}
+	}
 }
 
 // byID returns the ordinal of the series with this id.
@@ -74,6 +89,28 @@ func (s *store) add(o base.Ordinal, id base.SeriesID, pairs []uint32, named bool
 	s.count++
 	*s.series.Slot(uint32(o)) = series{id: id, list: s.addList(pairs, named)}
 	s.place(o, id)
+}
+
+// remove makes a hole of a series, which must be there. Its list stays in lists.
+func (s *store) remove(o base.Ordinal) {
+	row := s.series.Slot(uint32(o))
+	mask := uint32(len(s.marks) - 1)
+	i, _ := s.position(row.id)
+	for s.marks[i] == 0 || s.slots[i] != uint32(o) {
+		i = (i + 1) & mask
+	}
+	*row = series{}
+	s.count--
+	// What follows without a gap moves up where its search begins at the free slot or
+	// before: no search ends early, and no slot is lost to marks of what was.
+	for j := (i + 1) & mask; s.marks[j] != 0; j = (j + 1) & mask {
+		begin, _ := s.position(s.series.At(s.slots[j]).id)
+		if (j-begin)&mask >= (j-i)&mask {
+			s.slots[i], s.marks[i] = s.slots[j], s.marks[j]
+			i = j
+		}
+	}
+	s.marks[i] = 0
 }
 
 // setPairs gives a series that is known by its id what else is known of it.
