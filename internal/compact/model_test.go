@@ -150,8 +150,11 @@ func (s *store) plan(t *rapid.T, p Policy) []Job {
 		if len(j.Inputs) == 0 {
 			t.Fatalf("a job without inputs: %+v", j)
 		}
+		var seq base.LSN
+		var wall int64
 		for i := range j.Inputs {
 			e := &j.Inputs[i]
+			seq, wall = max(seq, e.Seq), max(wall, e.Wall)
 			if taken[e.Path] || s.held[e.Path] {
 				t.Fatalf("%s is taken: %s", e.Path, show(jobs))
 			}
@@ -159,6 +162,9 @@ func (s *store) plan(t *rapid.T, p Policy) []Job {
 			if e.StartTS < j.Bucket || e.EndTS >= j.Bucket+j.Width {
 				t.Fatalf("%s does not fit: %s", e.Path, show(jobs))
 			}
+		}
+		if j.Seq != seq || j.Wall != wall || j.Applied < seq {
+			t.Fatalf("seq %d, wall %d, applied %d: %s", j.Seq, j.Wall, j.Applied, show([]Job{j}))
 		}
 		if !Allowed(j.Inputs, s.live) {
 			t.Fatalf("not allowed: %s", show([]Job{j}))
