@@ -13,8 +13,10 @@ package blocks
 import "iter"
 
 const (
-	blockLen = 1024 // values in a block
-	groupLen = 256  // blocks in a group
+	// blockLen is the number of values in a block. Where few indices of many are in use,
+	// each costs a block: larger ones save next to nothing and waste more.
+	blockLen = 64
+	groupLen = 1024 // blocks in a group
 	groupCap = blockLen * groupLen
 )
 
@@ -45,8 +47,8 @@ func (a *Array[T]) At(i uint32) T {
 // Slot returns the place of the value at i, making room for it. The pointer stays
 // valid as long as the array lives. i must be below the highest uint32.
 func (a *Array[T]) Slot(i uint32) *T {
-	for int(i/groupCap) >= len(a.groups) {
-		a.groups = append(a.groups, nil)
+	if n := int(i/groupCap) + 1; n > len(a.groups) {
+		a.groups = append(a.groups, make([]*[groupLen]*[blockLen]T, n-len(a.groups))...)
 	}
 	g := a.groups[i/groupCap]
 	if g == nil {
@@ -63,7 +65,7 @@ func (a *Array[T]) Slot(i uint32) *T {
 }
 
 // From returns the slots from index i on, in order, without those of blocks that were
-// never written. The array may be written while it runs.
+// never written, which cost no time. The caller may write the array meanwhile.
 func (a *Array[T]) From(i uint32) iter.Seq2[uint32, T] {
 	return func(yield func(uint32, T) bool) {
 		for i := uint64(i); i < uint64(a.length); {
@@ -72,13 +74,13 @@ func (a *Array[T]) From(i uint32) iter.Seq2[uint32, T] {
 				i = (i/groupCap + 1) * groupCap
 				continue
 			}
+			end := (i/blockLen + 1) * blockLen
 			b := g[i/blockLen%groupLen]
 			if b == nil {
-				i = (i/blockLen + 1) * blockLen
+				i = end
 				continue
 			}
-			end := min((i/blockLen+1)*blockLen, uint64(a.length))
-			for ; i < end; i++ {
+			for ; i < min(end, uint64(a.length)); i++ {
 				if !yield(uint32(i), b[i%blockLen]) {
 					return
 				}

@@ -3,6 +3,8 @@ package blocks
 import (
 	"encoding/binary"
 	"math"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -43,17 +45,93 @@ func TestSlotStaysInPlace(t *testing.T) {
 	}
 }
 
-func TestLoneHighIndexIsCheap(t *testing.T) {
-	got := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			var a Array[uint64]
-			*a.Slot(math.MaxUint32 - 1) = 1
+func TestFromSkipsWhatWasNeverWritten(t *testing.T) {
+	var a Array[uint64]
+	for range a.From(0) {
+		t.Error("an empty array has slots")
+	}
+	written := []uint32{0, 5, blockLen, 3 * groupCap, 3*groupCap + blockLen, 1 << 31, math.MaxUint32 - 1}
+	for _, i := range written {
+		*a.Slot(i) = uint64(i) + 1
+	}
+	for _, start := range append(written, 1, blockLen-1, 2*blockLen, groupCap, 1<<31+1, math.MaxUint32) {
+		var got, want []uint32
+		slots := 0
+		for i, v := range a.From(start) {
+			if slots++; v != 0 {
+				got = append(got, i)
+			}
+			if i < start || v != a.At(i) {
+				t.Fatalf("from %d: slot %d with %d", start, i, v)
+			}
 		}
-	})
-	if n := got.AllocedBytesPerOp(); n > 1<<20 {
+		for _, i := range written {
+			if i >= start {
+				want = append(want, i)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("from %d: %d, want %d", start, got, want)
+		}
+		if slots > len(written)*blockLen {
+			t.Errorf("from %d: %d slots", start, slots)
+		}
+	}
+	for i := range a.From(0) {
+		if i == 5 {
+			break
+		}
+	}
+}
+
+func TestFromWhileItGrows(t *testing.T) {
+	var a Array[uint32]
+	*a.Slot(0) = 1
+	n := uint32(0)
+	for i, v := range a.From(0) {
+		if v != i+1 {
+			t.Fatalf("slot %d has %d", i, v)
+		}
+		if n++; n < 3*blockLen {
+			*a.Slot(n) = n + 1
+		}
+	}
+	if n != 3*blockLen {
+		t.Errorf("%d slots", n)
+	}
+}
+
+// allocated returns how many bytes fn allocates.
+func allocated(fn func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func TestLoneHighIndexIsCheap(t *testing.T) {
+	var a Array[uint64]
+	if n := allocated(func() { *a.Slot(math.MaxUint32 - 1) = 1 }); n > 1<<20 {
 		t.Errorf("%d bytes for one value", n)
 	}
+	runtime.KeepAlive(a)
+}
+
+// TestThinArrayIsCheap keeps one value in a thousand, as a table of ordinals does when
+// most series are dead.
+func TestThinArrayIsCheap(t *testing.T) {
+	const n = 1000
+	var a Array[uint64]
+	got := allocated(func() {
+		for i := range uint32(n) {
+			*a.Slot(i * 1000) = 1
+		}
+	})
+	if got > n*1024 {
+		t.Errorf("%d bytes for each value", got/n)
+	}
+	runtime.KeepAlive(a)
 }
 
 func TestBlobKeepsEntries(t *testing.T) {
