@@ -157,7 +157,8 @@ func appendIDs(ids []base.SeriesID, payload []byte) ([]base.SeriesID, error) {
 		}
 		src = src[n:]
 		id := least + base.SeriesID(step)
-		if last := len(ids) - 1; id < least || last >= 0 && id <= ids[last] {
+		// A sum beyond 64 bits is not above the id before it either.
+		if last := len(ids) - 1; last >= 0 && id <= ids[last] {
 			return ids, fmt.Errorf("series %d: %w", i, errOrder)
 		}
 		ids = append(ids, id)
