@@ -17,7 +17,7 @@ const tempSuffix = ".tmp"
 func WriteFileAtomic(fs FS, path string, data []byte) error {
 	// A power cut in the middle of a rename may have left both names on one file. Its
 	// bytes must not be overwritten by way of the old name.
-	if err := fs.Remove(path + tempSuffix); err != nil && !errors.Is(err, iofs.ErrNotExist) {
+	if err := removeIfThere(fs, path+tempSuffix); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	if err := WriteFileUnlisted(fs, path, data); err != nil {

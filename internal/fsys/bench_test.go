@@ -62,3 +62,23 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTransfer measures what a file costs a snapshot, linked from one directory to
+// another that was opened by itself.
+func BenchmarkTransfer(b *testing.B) {
+	open := func() fsys.FS {
+		fs, err := fsys.OS(b.TempDir())
+		check(b, err)
+		check(b, fs.MkdirAll("segments/0"))
+		return fs
+	}
+	src, dst := open(), open()
+	check(b, create(b, src, "segments/0/a", "abc").Close())
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		linked, err := fsys.Transfer(src, "segments/0/a", dst, fmt.Sprintf("segments/0/%d", i))
+		if err != nil || !linked {
+			b.Fatal(linked, err)
+		}
+	}
+}

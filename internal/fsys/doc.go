@@ -4,7 +4,8 @@
 //
 // OS is the real thing; Mem keeps everything in memory and knows which of it a
 // power cut would leave (CrashClone) and can have any operation fail (SetHook); Trace
-// reports the operations on either. No other package of the module touches the
+// reports the operations on either; Sub is a directory of another FS; HeldFS is files of
+// another FS that a reader keeps open. No other package of the module touches the
 // operating system's files.
 //
 // Paths use '/', never start with one and never contain "..". All FS

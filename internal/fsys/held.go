@@ -93,7 +93,7 @@ func (h *HeldFS) AddDir(p string) error {
 		return err
 	}
 	h.mention(p)
-	h.dirs[p] = slices.Clip(append([]Entry{}, entries...)) // not nil
+	h.dirs[p] = append([]Entry{}, entries...) // known from now on, so never nil
 	return nil
 }
 

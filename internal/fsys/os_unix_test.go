@@ -53,6 +53,28 @@ func TestFullDeviceMatchesErrNoSpace(t *testing.T) {
 	}
 }
 
+func TestLinksThatCannotBeAreToldApart(t *testing.T) {
+	for errno, want := range map[unix.Errno]bool{
+		unix.EXDEV: true, unix.EPERM: true, unix.EMLINK: true,
+		unix.EEXIST: false, unix.ENOENT: false, unix.EIO: false, unix.ENOSPC: false, unix.EACCES: false,
+	} {
+		m := NewMem()
+		if err := WriteFileAtomic(m, "a", []byte("abc")); err != nil {
+			t.Fatal(err)
+		}
+		m.SetHook(func(op Op) Fault {
+			if op.Kind != OpLink {
+				return Fault{}
+			}
+			return Fault{Err: &os.LinkError{Op: "link", Old: "a", New: "b", Err: errno}}
+		})
+		linked, err := Transfer(m, "a", m, "b")
+		if copied := err == nil; linked || copied != want || !copied && !errors.Is(err, errno) {
+			t.Errorf("%v: linked %v, %v; copied %v, want %v", errno, linked, err, copied, want)
+		}
+	}
+}
+
 func TestLockNoticesAReplacedFile(t *testing.T) {
 	dir := t.TempDir()
 	fs, err := OS(dir)

@@ -129,17 +129,18 @@ func recordLink(sources, targets []place, from, to string) {
 // The bytes are durable then, the name is after SyncDir. It writes to+".tmp" first, and
 // removes that if anything fails. At most one call at a time may be writing one path.
 func Copy(src FS, from string, dst FS, to string, size int64) error {
-	f, err := src.Open(from)
-	if err != nil {
-		return err
-	}
-	if err = dst.Remove(to + tempSuffix); errors.Is(err, iofs.ErrNotExist) {
-		err = nil
-	}
+	// As WriteFileAtomic does: the old name may lead to a file that is whole.
+	err := removeIfThere(dst, to+tempSuffix)
 	if err == nil {
-		err = writeUnlisted(dst, to, func(out File) error { return copyTo(out, f, size) })
+		err = writeUnlisted(dst, to, func(out File) error {
+			in, err := src.Open(from)
+			if err != nil {
+				return err
+			}
+			return errors.Join(copyTo(out, in, size), in.Close())
+		})
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("copy %s: %w", from, err)
 	}
 	return nil

@@ -33,6 +33,8 @@ func Run(t *testing.T, open func(t *testing.T) fsys.FS) {
 		{"RenameReplaces", renameReplaces},
 		{"RenameKeepsHandles", renameKeepsHandles},
 		{"RenameOfTwoNamesOfOneFile", renameSameFile},
+		{"RenameMovesDirectories", renameDirectory},
+		{"RenameReplacesNoDirectory", renameReplacesNoDirectory},
 		{"LinkIsAnotherName", link},
 		{"RemoveRefusesFullDirectory", removeDirectory},
 		{"MkdirAllIsIdempotent", mkdirAll},
@@ -46,6 +48,9 @@ func Run(t *testing.T, open func(t *testing.T) fsys.FS) {
 		{"SpaceIsPositive", space},
 		{"ReadersBesideOneWriter", readersBesideWriter},
 		{"WriteFileAtomicReplaces", writeFileAtomic},
+		{"TransferLinksOrCopies", transfer},
+		{"CopyTakesExactlySomeBytes", copyBytes},
+		{"TreesAreMeasuredSyncedAndRemoved", trees},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })

@@ -46,6 +46,57 @@ func renameSameFile(t *testing.T, fs fsys.FS) {
 	wantContent(t, fs, "b", "x")
 }
 
+func renameDirectory(t *testing.T, fs fsys.FS) {
+	check(t, fs.MkdirAll("a/inner"))
+	check(t, fs.MkdirAll("to"))
+	put(t, fs, "a/inner/f", "x")
+	put(t, fs, "a/g", "y")
+	for _, step := range [][2]string{{"a", "b"}, {"b", "to/c"}, {"to/c/inner", "inner"}, {"inner", "to/c/again"}} {
+		check(t, fs.Rename(step[0], step[1]))
+		wantMissing(t, fs, step[0])
+		if e := must(fs.Stat(step[1]))(t); !e.Dir {
+			t.Errorf("%s is %+v", step[1], e)
+		}
+	}
+	wantContent(t, fs, "to/c/g", "y")
+	wantContent(t, fs, "to/c/again/f", "x")
+	check(t, fs.SyncDir(""))
+	check(t, fs.SyncDir("to"))
+	put(t, fs, "a", "the old name is free")
+	wantContent(t, fs, "a", "the old name is free")
+}
+
+func renameReplacesNoDirectory(t *testing.T, fs fsys.FS) {
+	check(t, fs.MkdirAll("a"))
+	check(t, fs.MkdirAll("empty"))
+	put(t, fs, "a/f", "x")
+	put(t, fs, "file", "y")
+	for _, to := range []string{"empty", "a", "file"} {
+		if err := fs.Rename("a", to); !errors.Is(err, iofs.ErrExist) {
+			t.Errorf("a directory to %s: %v, want ErrExist", to, err)
+		}
+	}
+	if err := fs.Rename("file", "empty"); !errors.Is(err, iofs.ErrExist) {
+		t.Errorf("a file to a directory: %v, want ErrExist", err)
+	}
+	if err := fs.Rename("no", "empty"); !errors.Is(err, iofs.ErrNotExist) {
+		t.Errorf("a missing file to a directory: %v, want ErrNotExist", err)
+	}
+	for _, path := range []string{"a/b", "a/f/b", ".", ""} {
+		if fs.Rename("a", path) == nil {
+			t.Errorf("a directory was moved to %q", path)
+		}
+	}
+	if fs.Rename("", "b") == nil || fs.Remove("") == nil || fs.Remove(".") == nil {
+		t.Error("the root was moved or removed")
+	}
+	wantContent(t, fs, "a/f", "x")
+	wantContent(t, fs, "file", "y")
+	check(t, fs.Remove("empty"))
+	check(t, fs.Rename("a", "empty"))
+	wantContent(t, fs, "empty/f", "x")
+}
+
 func link(t *testing.T, fs fsys.FS) {
 	put(t, fs, "a", "one")
 	check(t, fs.MkdirAll("d"))
@@ -119,8 +170,10 @@ func stat(t *testing.T, fs fsys.FS) {
 	if got, want := must(fs.Stat("d"))(t), (fsys.Entry{Name: "d", Dir: true}); got != want {
 		t.Errorf("Stat(d) = %v, want %v", got, want)
 	}
-	if got := must(fs.Stat(""))(t); !got.Dir {
-		t.Errorf("Stat of the root = %v", got)
+	for _, root := range []string{"", "."} {
+		if got, want := must(fs.Stat(root))(t), (fsys.Entry{Name: ".", Dir: true}); got != want {
+			t.Errorf("Stat(%q) = %v, want %v", root, got, want)
+		}
 	}
 	if there, err := fsys.Exists(fs, "d/f"); !there || err != nil {
 		t.Errorf("Exists(d/f) = %v, %v", there, err)
