@@ -46,8 +46,10 @@ func (h *history) run(fs fsys.FS) error {
 	}
 	for n := 1; n <= 8; n++ {
 		e := editN(n, entries(3*n, 3*n+3), nil)
+		e.AddDeletes = []DeleteFile{deleteN(n)}
 		if n%3 == 0 {
-			e.Remove = paths(3*n-3, 3*n-2)
+			e.Remove = append(paths(3*n-3, 3*n-2), deleteN(n-1).Path)
+			e.Horizon = map[string]int64{"": int64(n), "a": int64(n) + 1}
 		}
 		if !try(func() error { return l.Append(e) }) || n%4 == 0 && !try(l.Rewrite) {
 			break

@@ -15,13 +15,16 @@ import (
 
 func TestGoldenFile(t *testing.T) {
 	golden.Check(t, "testdata/manifest.golden", seal(0, threeEdits(), nil))
+	golden.Check(t, "testdata/upkeep.golden", seal(0, upkeepEdits(), nil))
 }
 
 // The encoder is written by hand; encoding/json knows the same names from the tags.
 func TestEncodeMatchesJSON(t *testing.T) {
 	extreme := entryN(7)
 	extreme.SeriesID, extreme.StartTS, extreme.EndTS, extreme.Seq = math.MaxUint64, math.MinInt64, math.MaxInt64, maxLSN
-	edits := append(threeEdits(), Edit{
+	edits := append(threeEdits(), editN(1, []Entry{packN(2), packN(5)}, nil))
+	edits[len(edits)-1].Horizon = map[string]int64{"": math.MinInt64, "b": math.MaxInt64, "a\\\"\b\f\n\r\t\x00\x1fé": 0}
+	edits = append(edits, Edit{
 		Number: 1 << 50, Prev: "0123abcd", Wall: -1, NextMS: math.MinInt64, FlushedLSN: maxLSN,
 		Catalog: Catalog{Generation: math.MaxUint64, Bytes: math.MaxInt64},
 		Add:     []Entry{extreme}, Remove: paths(1, 4), LastLSN: maxLSN,
@@ -43,11 +46,60 @@ func TestEncodeMatchesJSON(t *testing.T) {
 		if err := decodeEdit([]byte(text), &back); err != nil {
 			t.Fatal(err)
 		}
-		if len(e.Add)+len(e.Remove) == 0 {
-			back.Add, back.Remove = nil, nil
-		}
 		if !reflect.DeepEqual(back, e) {
 			t.Errorf("decoded %+v\nwant %+v", back, e)
+		}
+	}
+}
+
+// Delete files share a list with entries, which encoding/json cannot draw.
+func TestEncodeDeletes(t *testing.T) {
+	for _, entries := range [][]Entry{nil, entries(0, 2)} {
+		e := editN(1, entries, nil)
+		e.AddDeletes = []DeleteFile{deleteN(3), {LSN: maxLSN, Edit: maxEdit, StartTS: math.MinInt64, EndTS: math.MaxInt64, Bytes: math.MaxInt64}}
+		line, _ := appendLine(nil, &e)
+		var files struct{ Add []json.RawMessage }
+		if err := json.Unmarshal(line, &files); err != nil || len(files.Add) != len(entries)+2 {
+			t.Fatal(len(files.Add), err)
+		}
+		for i, d := range e.AddDeletes {
+			want, err := json.Marshal(d)
+			if got := files.Add[len(entries)+i]; err != nil || string(got) != string(want) {
+				t.Errorf("got %s\nwant %s, %v", got, want, err)
+			}
+		}
+		var back Edit
+		err := decodeEdit(line[:len(line)-1], &back)
+		if len(back.Add) == 0 {
+			back.Add = nil
+		}
+		if err != nil || !reflect.DeepEqual(back, e) {
+			t.Errorf("decoded %+v, %v\nwant %+v", back, err, e)
+		}
+	}
+}
+
+// Namespaces are written as every reader of JSON understands them, and read in that form
+// alone.
+func TestNamespaces(t *testing.T) {
+	for _, namespace := range []string{"", "a", "é", "\u2028", "<&>", "/", "\x7f", "a\"\\b", "\b\f\n\r\t", "\x00\x01\x1f", strings.Repeat("x", 1<<20)} {
+		text := appendText(nil, namespace)
+		var got string
+		if err := json.Unmarshal(text, &got); err != nil || got != namespace {
+			t.Errorf("%.40q is written as %.40q: %.40q, %v", namespace, text, got, err)
+		}
+		p := parser{buf: text}
+		if got := p.text(); p.finish() != nil || got != namespace {
+			t.Errorf("%.40q is read as %.40q, %v", text, got, p.err)
+		}
+	}
+	for _, text := range []string{
+		`a"`, `"a`, `"`, ``, `"\"`, `"\x"`, `"\/"`, `"\u0041"`, `"\u0020"`, `"\u00`, `"\u001`, `"\u00g1"`, `"\u0+11"`, `"\u00+1"`,
+		`"\u1001"`, `"\ud83d\ude00"`, "\"\xff\"", "\"\xc3\"", "\"\n\"", "\"\x00\"", "\"\xed\xa0\x80\"",
+	} {
+		p := parser{buf: []byte(text)}
+		if got := p.text(); p.finish() == nil {
+			t.Errorf("%q is read as %q", text, got)
 		}
 	}
 }
@@ -134,7 +186,12 @@ func wantDamage(t *testing.T, err error, offset int64) {
 
 func TestDecodeEditRefuses(t *testing.T) {
 	const good = `{"edit":1,"prev":"","wall":2,"next_ms":3,"flushed_lsn":4,"catalog":{"generation":5,"bytes":6},"add":[],"remove":["a","b"],"last_lsn":7,"crc32":"00000000"}`
+	const entry = `{"series_id":1,"hour_bucket":0,"start_ts":0,"end_ts":9,"count":10,"path":"","seq":3,"edit":1,"wall":1,"bytes":1,"blake3":""}`
 	var e Edit
+	whole := strings.Replace(good, `"add":[]`, `"horizon":{"":-1},"add":[`+entry+`]`, 1)
+	if err := decodeEdit([]byte(whole), &e); err != nil || len(e.Add) != 1 || len(e.Horizon) != 1 {
+		t.Fatalf("%+v, %v", e, err)
+	}
 	if err := decodeEdit([]byte(good), &e); err != nil || len(e.Remove) != 2 {
 		t.Fatalf("%+v, %v", e, err)
 	}
@@ -167,9 +224,26 @@ func TestDecodeEditRefuses(t *testing.T) {
 		{"open string", `"00000000"}`, `"00000000`},
 		{"not an object", good, `[]`},
 		{"nothing", good, ``},
+		{"entry without seq", `"add":[]`, `"add":[` + strings.Replace(entry, `"seq":3,`, ``, 1) + `]`},
+		{"entry with an LSN", `"add":[]`, `"add":[` + strings.Replace(entry, `"seq"`, `"lsn":1,"seq"`, 1) + `]`},
+		{"pack without footer", `"add":[]`, `"add":[` + strings.Replace(entry, `"seq"`, `"segments":1,"seq"`, 1) + `]`},
+		{"pack without segments", `"add":[]`, `"add":[` + strings.Replace(entry, `"seq"`, `"footer_crc":"00000000","seq"`, 1) + `]`},
+		{"pack of no series", `"add":[]`, `"add":[` + strings.Replace(entry, `"seq"`, `"segments":0,"footer_crc":"00000000","seq"`, 1) + `]`},
+		{"applied twice", `"add":[]`, `"add":[` + strings.Replace(entry, `"seq"`, `"applied":3,"applied":3,"seq"`, 1) + `]`},
+		{"delete file without times", `"add":[]`, `"add":[{"path":"","lsn":1,"edit":1,"bytes":1,"blake3":""}]`},
+		{"horizon is a list", `"add":[]`, `"horizon":[]`},
+		{"horizon twice", `"add":[]`, `"horizon":{"a":1},"horizon":{}`},
+		{"namespace twice", `"add":[]`, `"horizon":{"a":1,"b":1,"a":1}`},
+		{"namespace twice, escaped", `"add":[]`, `"horizon":{"\u0009":1,"\t":1}`},
+		{"horizon is a string", `"add":[]`, `"horizon":{"a":"1"}`},
+		{"horizon missing", `"add":[]`, `"horizon":{"a"}`},
+		{"trailing comma in horizon", `"add":[]`, `"horizon":{"a":1,}`},
 	}
 	for _, tt := range tests {
 		text := strings.Replace(good, tt.old, tt.new, 1)
+		if text == good {
+			t.Fatalf("%s: changes nothing", tt.name)
+		}
 		if err := decodeEdit([]byte(text), &e); err == nil || errors.Is(err, errUnknown) {
 			t.Errorf("%s: %q read as %+v, error %v", tt.name, text, e, err)
 		}
@@ -178,6 +252,7 @@ func TestDecodeEditRefuses(t *testing.T) {
 		strings.Replace(good, `"last_lsn"`, `"retire":[],"last_lsn"`, 1),
 		strings.Replace(good, `"bytes":6`, `"bytes":6,"footer":1`, 1),
 		strings.Replace(good, `"add":[]`, `"add":[{"series_id":1,"left":2}]`, 1),
+		strings.Replace(good, `"add":[]`, `"add":[{"lsn":1,"left":2}]`, 1),
 	} {
 		if err := decodeEdit([]byte(text), &e); !errors.Is(err, errUnknown) {
 			t.Errorf("%q: error %v, want that of an unknown member", text, err)
@@ -186,9 +261,9 @@ func TestDecodeEditRefuses(t *testing.T) {
 }
 
 func TestValidPath(t *testing.T) {
-	good := []string{"segments/0/1-0-9-5.seg", "segments/-3600/ff--1--1-5.seg", "segments/123456789012/a.seg"}
+	good := []string{"segments/0/1-0-9-5.seg", "segments/0/0-9-5-0.pack", "segments/-86400/-1--1-5-0.pack", "segments/-3600/ff--1--1-5.seg", "segments/123456789012/a.seg"}
 	bad := []string{
-		"", "segments", "segments/", "segments/0", "segments/0/", "segments/0/.seg", "segments//a.seg",
+		"", "segments", "segments/", "segments/0", "segments/0/", "segments/0/.seg", "segments/0/.pack", "segments//a.seg", "segments/0/../a.pack", "segments/0/a.seg.pack",
 		"segments/-/a.seg", "segments/--1/a.seg", "segments/1234567890123/a.seg", "segments/0/a.packs",
 		"segments/0/../a.seg", "segments/../a.seg", "/segments/0/a.seg", "segments/0/a.seg.tmp",
 		"segments/0/A.seg", "segments/0/b/a.seg", "segments/0/a\x00.seg", "segments/0x/a.seg",

@@ -12,8 +12,10 @@ import (
 // FuzzManifestLine reads a line whose checksum is taken for granted. What it yields,
 // written again, reads the same.
 func FuzzManifestLine(f *testing.F) {
-	for _, line := range bytes.SplitAfter(seal(0, threeEdits(), nil), []byte{'\n'}) {
-		f.Add(bytes.TrimSuffix(line, []byte{'\n'}))
+	for _, text := range histories() {
+		for _, line := range bytes.SplitAfter(text, []byte{'\n'}) {
+			f.Add(bytes.TrimSuffix(line, []byte{'\n'}))
+		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var e Edit
@@ -41,11 +43,13 @@ func FuzzManifestLine(f *testing.F) {
 // and is then the same.
 func FuzzManifestFile(f *testing.F) {
 	f.Add([]byte{}, false)
-	f.Add(seal(0, threeEdits(), nil), true)
+	for _, text := range histories() {
+		f.Add(text, true)
+	}
 	f.Add(seal(3, []Edit{editN(3, entries(0, 2), paths(5, 7)), editN(4, nil, paths(0, 1))}, nil), true)
 	f.Add([]byte(`{"series_id":1,"hour_bucket":0,"start_ts":0,"end_ts":9,"count":10,"path":"segments/0/1-0-9-5.seg"}`+"\n"), false)
 	for _, b := range brokenEdits() {
-		f.Add(seal(0, threeEdits()[:3], func(i int, e *Edit) {
+		f.Add(seal(0, brokenHistory(), func(i int, e *Edit) {
 			if i == 2 {
 				b.change(e)
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -120,13 +121,13 @@ func TestAppendRefusesBrokenEdits(t *testing.T) {
 		}
 		t.Run(tt.name, func(t *testing.T) {
 			fs := fsys.NewMem()
-			edits := threeEdits()
+			edits := brokenHistory()
 			l := mustCreate(t, fs, edits[0])
 			mustAppend(t, l, edits[1])
 			before := describe(l.State(), true)
 			bad := edits[2]
 			bad.Number = 2
-			bad.Add = slices.Clone(bad.Add)
+			bad.Add, bad.AddDeletes, bad.Remove = slices.Clone(bad.Add), slices.Clone(bad.AddDeletes), slices.Clone(bad.Remove)
 			tt.change(&bad)
 			if err := l.Append(bad); err == nil || errors.Is(err, ErrFailed) || errors.Is(err, base.ErrCorrupt) {
 				t.Errorf("error %v", err)
@@ -211,9 +212,14 @@ func TestShouldRewrite(t *testing.T) {
 	fs := fsys.NewMem()
 	l := mustCreate(t, fs, editN(0, nil, nil))
 	for n := 1; !l.ShouldRewrite(RewriteSlack); n++ {
-		// The file of the edit before goes: the snapshot stays small, the file grows.
-		mustAppend(t, l, editN(n, entries(n, n+1), paths(max(n-1, 1), n)))
-		l.Unlinked(paths(n-1, n))
+		// The files of the edit before go: the snapshot stays small, the file grows.
+		e := editN(n, entries(n, n+1), paths(max(n-1, 1), n))
+		e.AddDeletes, e.Horizon = []DeleteFile{deleteN(n)}, map[string]int64{"a": int64(n)}
+		if n > 1 {
+			e.Remove = append(e.Remove, deleteN(n-1).Path)
+		}
+		mustAppend(t, l, e)
+		l.Unlinked(e.Remove)
 		if n > 5000 {
 			t.Fatal("never worth rewriting")
 		}
@@ -234,7 +240,16 @@ func TestShouldRewrite(t *testing.T) {
 func TestSnapshotSize(t *testing.T) {
 	fs := fsys.NewMem()
 	l := mustCreate(t, fs, editN(0, entries(0, 50), nil))
-	mustAppend(t, l, editN(1, entries(50, 60), paths(0, 20)), editN(2, nil, paths(30, 40)))
+	upkeep := editN(1, append(entries(50, 60), packN(4), packN(5)), paths(0, 20))
+	for n := range 9 {
+		upkeep.AddDeletes = append(upkeep.AddDeletes, deleteN(n))
+	}
+	upkeep.Horizon = map[string]int64{"": 1, "weather\n": -base.Hour}
+	mustAppend(t, l, upkeep)
+	upkeep = editN(2, nil, append(paths(30, 40), packN(4).Path, deleteN(3).Path))
+	upkeep.Horizon = map[string]int64{"": 1_700_000_000_000_000_000}
+	mustAppend(t, l, upkeep)
+	l.Unlinked([]string{deleteN(3).Path, packN(4).Path})
 	l.Unlinked(paths(0, 5))
 	l.Unlinked(paths(0, 6))
 	reckoned := l.State().snapshot
@@ -254,7 +269,7 @@ func TestSnapshotSize(t *testing.T) {
 // nothing.
 func TestLogAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &model{fs: fsys.NewMem(), owed: map[string]bool{}}
+		m := &model{fs: fsys.NewMem(), horizon: map[string]int64{}, owed: map[string]bool{}}
 		m.log = mustCreate(t, m.fs, editN(0, nil, nil))
 		rt.Repeat(map[string]func(*rapid.T){
 			"append":  m.append,
@@ -272,6 +287,8 @@ type model struct {
 	fs          *fsys.Mem
 	log         *Log
 	live        []string
+	deletes     []string // in the order of their LSNs
+	horizon     map[string]int64
 	owed        map[string]bool
 	next, edits int
 }
@@ -281,14 +298,28 @@ func (m *model) append(rt *rapid.T) {
 	n := rapid.IntRange(0, 6).Draw(rt, "adds")
 	e := editN(m.edits, entries(m.next, m.next+n), nil)
 	m.next += n
-	m.live = slices.DeleteFunc(m.live, func(path string) bool {
+	drop := func(path string) bool {
 		if rapid.IntRange(0, 3).Draw(rt, "remove") > 0 {
 			return false
 		}
 		e.Remove = append(e.Remove, path)
 		m.owed[path] = true
 		return true
-	})
+	}
+	m.live, m.deletes = slices.DeleteFunc(m.live, drop), slices.DeleteFunc(m.deletes, drop)
+	if rapid.Bool().Draw(rt, "delete") {
+		e.AddDeletes = append(e.AddDeletes, deleteN(m.edits))
+		m.deletes = append(m.deletes, deleteN(m.edits).Path)
+	}
+	for _, namespace := range []string{"", "a", "b"} {
+		if by := rapid.Int64Range(0, 9).Draw(rt, "move"); by > 5 {
+			now, _ := m.log.State().HorizonOf(namespace)
+			if e.Horizon == nil {
+				e.Horizon = map[string]int64{}
+			}
+			e.Horizon[namespace], m.horizon[namespace] = now+by, now+by
+		}
+	}
 	for _, a := range e.Add {
 		m.live = append(m.live, a.Path)
 	}
@@ -343,6 +374,16 @@ func (m *model) check(rt *rapid.T) {
 	}
 	if !slices.Equal(got, m.live) || len(s.Owed()) != len(m.owed) {
 		rt.Fatalf("live %q, owed %d\nwant %q, %d", got, len(s.Owed()), m.live, len(m.owed))
+	}
+	got = nil
+	for _, d := range s.Deletes {
+		got = append(got, d.Path)
+		if found, ok := s.Delete(d.Path); !ok || found != d {
+			rt.Fatalf("delete file at %s: %+v", d.Path, found)
+		}
+	}
+	if !slices.Equal(got, m.deletes) || !maps.Equal(s.Horizon, m.horizon) {
+		rt.Fatalf("delete files %q, horizons %v\nwant %q, %v", got, s.Horizon, m.deletes, m.horizon)
 	}
 	for path := range m.owed {
 		if _, live := s.Entry(path); live || !s.Owes(path) {

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,27 @@ func paths(from, to int) []string {
 	return out
 }
 
+// packN returns a sound entry of a pack, of an hour or, for odd n, of a day.
+func packN(n int) Entry {
+	e := entryN(n)
+	e.SeriesID, e.Segments, e.FooterCRC = 0, 1+n%3, fmt.Sprintf("%08x", n)
+	e.Count = max(e.Count, e.Segments)
+	if n%2 == 1 {
+		e.Width, e.HourBucket = base.Day, base.DayStart(e.StartTS)
+		e.Applied = e.Seq + 5
+	}
+	e.Path = base.PackFile(e.HourBucket, e.StartTS, e.EndTS, e.Wall, n%4)
+	return e
+}
+
+// deleteN returns a sound delete file; different n give different paths.
+func deleteN(n int) DeleteFile {
+	return DeleteFile{
+		Path: base.DeleteFile(base.LSN(n+1), 1_700_000_000_000+int64(n)), LSN: base.LSN(n + 1),
+		StartTS: int64(-n), EndTS: int64(n), Bytes: 40 + int64(n), BLAKE3: fmt.Sprintf("%064x", n),
+	}
+}
+
 // editN returns an edit that may follow editN(n-1), with the lists given.
 func editN(n int, add []Entry, remove []string) Edit {
 	return Edit{
@@ -60,6 +82,10 @@ func seal(first uint64, edits []Edit, change func(i int, e *Edit)) []byte {
 		for j := range e.Add {
 			e.Add[j].Edit = e.Number
 		}
+		e.AddDeletes = slices.Clone(e.AddDeletes)
+		for j := range e.AddDeletes {
+			e.AddDeletes[j].Edit = e.Number
+		}
 		if change != nil {
 			change(i, &e)
 		}
@@ -80,12 +106,36 @@ func threeEdits() []Edit {
 	}
 }
 
+// upkeepEdits is a history with everything else: packs and a delete file come, horizons
+// move, and a merge replaces the packs by one of a day.
+func upkeepEdits() []Edit {
+	flush, sweep := editN(1, []Entry{entryN(2), packN(2), packN(12)}, nil), editN(2, nil, nil)
+	flush.AddDeletes = []DeleteFile{deleteN(8), deleteN(4)}
+	sweep.Horizon = map[string]int64{"": 1000, "weather": -base.Hour, "a \"b\"\\\n\x01é": base.MinTime}
+	merge := editN(3, []Entry{packN(7)}, []string{packN(2).Path, deleteN(4).Path, packN(12).Path})
+	last := editN(4, nil, nil)
+	last.AddDeletes = []DeleteFile{deleteN(30)}
+	last.Horizon = map[string]int64{"weather": 0, "room": 1000}
+	return []Edit{editN(0, nil, nil), flush, sweep, editN(2, nil, nil), merge, last}
+}
+
+// histories returns texts of MANIFEST that between them hold all there is.
+func histories() map[string][]byte {
+	return map[string][]byte{"three": seal(0, threeEdits(), nil), "upkeep": seal(0, upkeepEdits(), nil)}
+}
+
 // describe renders all of a state that counts, for comparison. Numbers of edits are left
 // out on request: rewriting changes them.
 func describe(s *State, withNumber bool) string {
 	var b strings.Builder
 	for _, e := range s.Live {
 		fmt.Fprintf(&b, "%+v\n", e)
+	}
+	for _, d := range s.Deletes {
+		fmt.Fprintf(&b, "%+v\n", d)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(s.Horizon)) {
+		fmt.Fprintf(&b, "horizon of %q %d\n", namespace, s.Horizon[namespace])
 	}
 	fmt.Fprintf(&b, "owed %q wall %d next %d flushed %d catalog %v last %d v0 %v\n",
 		s.Owed(), s.Wall, s.NextMS, s.FlushedLSN, s.Catalog, s.LastLSN, s.V0)
@@ -112,24 +162,55 @@ func putFile(t testing.TB, fs fsys.FS, path string, data []byte) {
 	}
 }
 
-func TestLiveSliceStays(t *testing.T) {
-	fs := fsys.NewMem()
-	l, err := Create(fs, editN(0, entries(0, 3), nil))
-	if err != nil {
-		t.Fatal(err)
+// What is taken from a state stays as it was when the state moves on.
+func TestTakenStays(t *testing.T) {
+	first := editN(1, entries(0, 3), nil)
+	first.AddDeletes = []DeleteFile{deleteN(1), deleteN(6)}
+	first.Horizon = map[string]int64{"": 5}
+	l := mustCreate(t, fsys.NewMem(), first)
+	live, deletes, horizon := l.State().Live, l.State().Deletes, l.State().Horizon
+	want := fmt.Sprint(live, deletes, horizon)
+	next := editN(2, entries(3, 9), append(paths(0, 2), deleteN(1).Path))
+	next.AddDeletes = []DeleteFile{deleteN(3), deleteN(9)}
+	next.Horizon = map[string]int64{"": 6, "a": 7}
+	mustAppend(t, l, next)
+	if got := fmt.Sprint(live, deletes, horizon); got != want {
+		t.Errorf("what was captured changed to\n%s\nfrom\n%s", got, want)
 	}
-	before := l.State().Live
-	want := slices.Clone(before)
-	if err := l.Append(editN(1, entries(3, 9), paths(0, 2))); err != nil {
-		t.Fatal(err)
+	s := l.State()
+	if len(s.Live) != 7 || len(s.Deletes) != 3 || len(s.Horizon) != 2 {
+		t.Errorf("%s", describe(s, true))
 	}
-	if !slices.Equal(before, want) {
-		t.Errorf("a captured list changed to %+v", before)
+	if !slices.IsSortedFunc(s.Deletes, func(a, b DeleteFile) int { return int(a.LSN) - int(b.LSN) }) {
+		t.Errorf("delete files out of order: %+v", s.Deletes)
 	}
-	if got := len(l.State().Live); got != 7 {
-		t.Errorf("%d live, want 7", got)
+	for _, d := range s.Deletes {
+		if got, ok := s.Delete(d.Path); !ok || got != d {
+			t.Errorf("%s is found as %+v", d.Path, got)
+		}
 	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
+	if _, ok := s.Delete(deleteN(1).Path); ok || !s.Owes(deleteN(1).Path) {
+		t.Error("a removed delete file is live, or its removal not owed")
+	}
+	next.Horizon["a"] = 99 // the caller's own
+	if s.Horizon["a"] != 7 {
+		t.Error("the state shares the map of the edit")
+	}
+	mustClose(t, l)
+}
+
+func TestHorizonOf(t *testing.T) {
+	s := State{Horizon: map[string]int64{"own": 5}}
+	if h, ok := s.HorizonOf("own"); h != 5 || !ok {
+		t.Errorf("own: %d, %v", h, ok)
+	}
+	if h, ok := s.HorizonOf("other"); ok {
+		t.Errorf("other: %d", h)
+	}
+	s.Horizon[""] = 9
+	for namespace, want := range map[string]int64{"own": 5, "other": 9, "": 9} {
+		if h, ok := s.HorizonOf(namespace); h != want || !ok {
+			t.Errorf("%q: %d, %v", namespace, h, ok)
+		}
 	}
 }

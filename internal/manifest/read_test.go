@@ -6,11 +6,13 @@ import (
 	"fmt"
 	iofs "io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/fuzzing"
 )
 
 // states returns what the first 0, 1, ... lines of text add up to.
@@ -60,7 +62,12 @@ func TestReadMissing(t *testing.T) {
 
 // A file cut at any byte reads as its whole lines and a tail, and never as anything else.
 func TestReadCutAnywhere(t *testing.T) {
-	text := seal(0, threeEdits(), nil)
+	for name, text := range histories() {
+		t.Run(name, func(t *testing.T) { cutAnywhere(t, text) })
+	}
+}
+
+func cutAnywhere(t *testing.T, text []byte) {
 	want := states(t, text)
 	for n := range text {
 		whole := bytes.Count(text[:n], []byte{'\n'})
@@ -85,7 +92,12 @@ func TestReadCutAnywhere(t *testing.T) {
 // A flipped bit anywhere is damage, or, in the last line and the newline before it, a
 // tail: never another state.
 func TestReadFlipAnywhere(t *testing.T) {
-	text := seal(0, threeEdits(), nil)
+	for name, text := range histories() {
+		t.Run(name, func(t *testing.T) { flipAnywhere(t, text) })
+	}
+}
+
+func flipAnywhere(t *testing.T, text []byte) {
 	want := states(t, text)
 	lastLine := bytes.LastIndexByte(text[:len(text)-1], '\n')
 	for i := range text {
@@ -153,7 +165,7 @@ func TestInvariantsHoldOnDisk(t *testing.T) {
 	for _, tt := range brokenEdits() {
 		t.Run(tt.name, func(t *testing.T) {
 			last := 0
-			text := seal(0, threeEdits()[:3], func(i int, e *Edit) {
+			text := seal(0, brokenHistory(), func(i int, e *Edit) {
 				if i == 2 {
 					tt.change(e)
 				}
@@ -171,8 +183,21 @@ func TestInvariantsHoldOnDisk(t *testing.T) {
 
 type brokenEdit struct {
 	name   string
-	change func(e *Edit) // of the third of threeEdits, which adds one file and removes one
+	change func(e *Edit) // of the third of brokenHistory
 	onDisk bool          // cannot be asked of Append, which fills this field in
+}
+
+// brokenHistory is what broken edits are tried on: the third one adds a file of each kind,
+// removes one of two, and moves horizons.
+func brokenHistory() []Edit {
+	edits := threeEdits()[:3]
+	edits[1].AddDeletes = []DeleteFile{deleteN(5), deleteN(6)}
+	edits[1].Horizon = map[string]int64{"": 100, "a": 50}
+	edits[2].Add = append(edits[2].Add, packN(4))
+	edits[2].AddDeletes = []DeleteFile{deleteN(9)}
+	edits[2].Remove = append(edits[2].Remove, deleteN(5).Path)
+	edits[2].Horizon = map[string]int64{"": 101, "a": 50, "b": 100}
+	return edits
 }
 
 // brokenEdits lists for each of M2 to M5 edits that break it.
@@ -184,6 +209,15 @@ func brokenEdits() []brokenEdit {
 	}
 	entry := func(name string, change func(a *Entry)) brokenEdit {
 		return brokenEdit{name: "M5 " + name, change: func(e *Edit) { change(&e.Add[0]) }}
+	}
+	pack := func(name string, change func(a *Entry)) brokenEdit {
+		return brokenEdit{name: "M5 pack: " + name, change: func(e *Edit) { change(&e.Add[1]) }}
+	}
+	deletes := func(name string, change func(d *DeleteFile)) brokenEdit {
+		return brokenEdit{name: name, change: func(e *Edit) { change(&e.AddDeletes[0]) }}
+	}
+	horizon := func(name, namespace string, h int64) brokenEdit {
+		return brokenEdit{name: name, change: func(e *Edit) { e.Horizon = map[string]int64{namespace: h} }}
 	}
 	return []brokenEdit{
 		{name: "M2 live already", change: func(e *Edit) { e.Add[0] = again(1, e.Number) }},
@@ -199,6 +233,40 @@ func brokenEdits() []brokenEdit {
 		{name: "M4 last_lsn below flushed_lsn", change: func(e *Edit) { e.LastLSN = e.FlushedLSN - 1 }},
 		{name: "M5 of a later edit", change: func(e *Edit) { e.Add[0].Edit++ }, onDisk: true},
 		{name: "M5 of an earlier edit", change: func(e *Edit) { e.Add[0].Edit-- }, onDisk: true},
+		{name: "M2 delete file twice", change: func(e *Edit) { e.AddDeletes = append(e.AddDeletes, e.AddDeletes[0]) }},
+		deletes("M2 delete file live already", func(d *DeleteFile) { d.Path = deleteN(6).Path }),
+		deletes("M3 delete file removed and added", func(d *DeleteFile) { d.Path = deleteN(5).Path }),
+		{name: "M3 delete file added and removed", change: func(e *Edit) { e.Remove = append(e.Remove, e.AddDeletes[0].Path) }},
+		{name: "M3 delete file removed, not live", change: func(e *Edit) { e.Remove[1] = deleteN(7).Path }},
+		deletes("M4 delete file not flushed", func(d *DeleteFile) { d.LSN = 21 }),
+		horizon("M4 horizon of all back", "", 99),
+		horizon("M4 own horizon back", "a", 49),
+		horizon("M4 first own horizon behind that of all", "b", 99),
+		horizon("M4 horizon too early", "a", base.MinTime-1),
+		horizon("M4 horizon too late", "a", base.MaxTime+1),
+		deletes("M5 delete file of a later edit", func(d *DeleteFile) { d.Edit++ }).byHand(),
+		deletes("M5 delete file of an earlier edit", func(d *DeleteFile) { d.Edit-- }).byHand(),
+		deletes("M5 delete file elsewhere", func(d *DeleteFile) { d.Path = "deletes/../FORMAT" }),
+		deletes("M5 delete file among the segments", func(d *DeleteFile) { d.Path = entryN(9).Path }),
+		deletes("M5 delete file without LSN", func(d *DeleteFile) { d.LSN = 0 }),
+		deletes("M5 delete file, times swapped", func(d *DeleteFile) { d.StartTS, d.EndTS = 1, 0 }),
+		deletes("M5 delete file, empty", func(d *DeleteFile) { d.Bytes = 0 }),
+		deletes("M5 delete file, no identity", func(d *DeleteFile) { d.BLAKE3 = strings.Repeat("0", 63) }),
+		pack("of a series", func(a *Entry) { a.SeriesID = 1 }),
+		pack("under a segment's name", func(a *Entry) { a.Path = entryN(4).Path }),
+		pack("fewer points than series", func(a *Entry) { a.Segments = a.Count + 1 }),
+		pack("more points than times", func(a *Entry) { a.Count = 1001*a.Segments + 1 }),
+		pack("width of two days", func(a *Entry) { a.Width = 2 * base.Day }),
+		pack("width of an hour, written out", func(a *Entry) { a.Width = base.Hour }),
+		pack("negative width", func(a *Entry) { a.Width = -base.Day }),
+		pack("hour in the bucket of a day", func(a *Entry) { a.Width = base.Day }),
+		pack("end in another hour", func(a *Entry) { a.EndTS += base.Hour }),
+		pack("day that is none", func(a *Entry) { a.Width, a.HourBucket = base.Day, -base.Hour }),
+		pack("end in another day", func(a *Entry) { a.Width, a.HourBucket, a.EndTS = base.Day, base.DayStart(a.StartTS), a.EndTS+base.Day }),
+		pack("footer in capitals", func(a *Entry) { a.FooterCRC = "0000000A" }),
+		pack("applied out of range", func(a *Entry) { a.Applied = maxLSN + 1 }),
+		entry("under a pack's name", func(a *Entry) { a.Path = packN(2).Path }),
+		entry("of a day", func(a *Entry) { a.Width, a.HourBucket = base.Day, base.DayStart(a.StartTS) }),
 		entry("no points", func(a *Entry) { a.Count = 0 }),
 		entry("more points than times", func(a *Entry) { a.Count = 1002 }),
 		entry("times swapped", func(a *Entry) { a.StartTS, a.EndTS = a.EndTS, a.StartTS }),
@@ -215,6 +283,46 @@ func brokenEdits() []brokenEdit {
 		entry("no identity", func(a *Entry) { a.BLAKE3 = "" }),
 		entry("identity in capitals", func(a *Entry) { a.BLAKE3 = strings.Repeat("A", 64) }),
 	}
+}
+
+// A first line, that of a rewrite or of a snapshot, carries all there is.
+func TestFirstLineOfEverything(t *testing.T) {
+	first := editN(3, append(entries(0, 2), packN(3)), append(paths(5, 7), packN(8).Path, deleteN(9).Path))
+	first.Number, first.AddDeletes = 9, []DeleteFile{deleteN(2)}
+	first.Add[2].Edit, first.AddDeletes[0].Edit = 4, 8
+	first.Horizon = map[string]int64{"": 1000, "left behind": 5}
+	fs := fsys.NewMem()
+	mustClose(t, mustCreate(t, fs, first))
+	s := mustRead(t, fs)
+	if !slices.Equal(s.Live, first.Add) || !slices.Equal(s.Deletes, first.AddDeletes) ||
+		len(s.Owed()) != 4 || s.Horizon["left behind"] != 5 || s.LastEdit != 9 {
+		t.Errorf("state %s", describe(&s, true))
+	}
+	first.AddDeletes[0].Edit = 10
+	if _, err := Create(fs, first); err == nil {
+		t.Error("created with a delete file of a later edit")
+	}
+}
+
+// Many namespaces in few bytes do not make reading dear.
+func TestReadManyHorizons(t *testing.T) {
+	e := editN(1, nil, nil)
+	e.Horizon = map[string]int64{}
+	for n := range 200_000 {
+		e.Horizon[strconv.FormatInt(int64(n), 36)] = 1
+	}
+	text := seal(0, []Edit{editN(0, nil, nil), e}, nil)
+	fuzzing.Bounded(t, len(text), func() {
+		if s, _, err := read(base.ManifestFile, text); err != nil || len(s.Horizon) != len(e.Horizon) {
+			t.Error(len(s.Horizon), err)
+		}
+	})
+}
+
+// byHand marks an edit that Append would mend.
+func (b brokenEdit) byHand() brokenEdit {
+	b.onDisk = true
+	return b
 }
 
 // A first line may carry what earlier edits added and removals still owed, but not of
@@ -318,10 +426,14 @@ func TestScanLines(t *testing.T) {
 }
 
 func TestFate(t *testing.T) {
-	s, _, err := read(base.ManifestFile, seal(0, threeEdits(), nil))
+	edits := threeEdits()
+	edits[1].Add = append(edits[1].Add, packN(4), packN(5))
+	edits[2].Remove = append(edits[2].Remove, packN(5).Path)
+	s, _, err := read(base.ManifestFile, seal(0, edits, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
+	pack := func(job int64) string { return base.PackFile(0, 1, 2, job, 3) }
 	name := func(job int64) string { return base.SegmentFile(0, 5, 1, 2, job) }
 	tests := []struct {
 		path string
@@ -332,6 +444,12 @@ func TestFate(t *testing.T) {
 		{name(s.NextMS), FateRemove},
 		{name(s.NextMS + 1), FateRemove},
 		{name(s.NextMS - 1), FateQuarantine},
+		{packN(4).Path, FateKeep},
+		{packN(5).Path, FateRemove},
+		{pack(s.NextMS), FateRemove},
+		{pack(s.NextMS - 1), FateQuarantine},
+		{strings.Replace(pack(s.NextMS), "-3.pack", "-03.pack", 1), FateForeign},
+		{deleteN(1).Path, FateForeign},
 		{"segments/0/notes.txt", FateForeign},
 		{"segments/0/abc.seg", FateForeign},
 		{fmt.Sprintf("segments/0/Copy-%d.seg", s.NextMS), FateForeign},

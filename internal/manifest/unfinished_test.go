@@ -80,6 +80,8 @@ func TestForeignIsNotUnfinished(t *testing.T) {
 		{Wall: 1, NextMS: 1, FlushedLSN: 4, Catalog: first.Catalog},
 		{Wall: 1, NextMS: 1, LastLSN: 4, Catalog: first.Catalog},
 		{Wall: 1, NextMS: 1, Catalog: first.Catalog, Add: entries(0, 1)},
+		{Wall: 1, NextMS: 1, Catalog: first.Catalog, AddDeletes: []DeleteFile{deleteN(0)}},
+		{Wall: 1, NextMS: 1, Catalog: first.Catalog, Horizon: map[string]int64{"": 0}},
 	}
 	for i, e := range later {
 		if data, _ := appendLine(nil, &e); IsUnfinished(data, first) {
