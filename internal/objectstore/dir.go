@@ -162,11 +162,7 @@ func (d *Dir) makeDirLocked(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.fs.SyncDir(parent); err != nil {
-		_ = d.fs.Remove(dir) // else the next attempt does
-		return err
-	}
-	return nil
+	return d.fs.SyncDir(parent)
 }
 
 // Get implements Store.

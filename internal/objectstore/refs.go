@@ -29,15 +29,21 @@ func (d *Dir) Ref(ctx context.Context, name string) (ID, error) {
 	return id, nil
 }
 
+// readAttempts is how often a ref is read before an error counts. Opening a file that is
+// replaced at that moment may fail, and to replace it again takes a sync.
+const readAttempts = 3
+
 // readRef returns what a ref names, the zero ID if there is no such ref.
-func (d *Dir) readRef(name string) (ID, error) {
+func (d *Dir) readRef(name string) (id ID, err error) {
 	file := base.RefFile(name)
-	data, err := d.readFile(file, refBytes, errRefText)
-	if err == nil {
-		return decodeRef(file, data)
-	}
-	if absent, _, statErr := d.absent(name); statErr != nil || absent {
-		return ID{}, statErr
+	for range readAttempts {
+		var data []byte
+		if data, err = d.readFile(file, refBytes, errRefText); err == nil {
+			return decodeRef(file, data)
+		}
+		if absent, _, statErr := d.absent(name); statErr != nil || absent {
+			return ID{}, statErr
+		}
 	}
 	return ID{}, err
 }
