@@ -1,0 +1,110 @@
+package segment
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// timesRing keeps columns of timestamps, the newest ones up to a number of points. It
+// grows as it is used and then overwrites the oldest.
+type timesRing struct {
+	limit int // points
+	data  []int64
+	end   int64 // points ever put, and those skipped to keep columns in one piece
+}
+
+// put keeps a copy of ts, at most limit points, and returns its place.
+func (r *timesRing) put(ts []int64) (at int64) {
+	pos := int(r.end % int64(r.limit))
+	if r.limit-pos < len(ts) {
+		r.end += int64(r.limit - pos)
+		pos = 0
+	}
+	if pos+len(ts) > len(r.data) {
+		r.data = append(r.data[:pos], ts...)
+	} else {
+		copy(r.data[pos:], ts)
+	}
+	at = r.end
+	r.end += int64(len(ts))
+	return at
+}
+
+// get returns the n points that put placed at at, nil if they are overwritten.
+func (r *timesRing) get(at int64, n int) []int64 {
+	if r.end-at > int64(r.limit) {
+		return nil
+	}
+	pos := int(at % int64(r.limit))
+	return r.data[pos : pos+n]
+}
+
+// writtenColumn is a column of timestamps in the file that is being written.
+type writtenColumn struct {
+	offset int64
+	bytes  int
+	crc    uint32 // of its bytes
+	shared int    // number in the list of shared columns; negative if it is not there
+
+	hash  uint64
+	at    int64 // in the ring
+	count int
+}
+
+// columnTable finds columns of timestamps again that were written lately. Its size is
+// bounded: what it has forgotten is written once more.
+type columnTable struct {
+	ring timesRing
+	rows []writtenColumn // by hash; one that collides takes the place
+	last int             // row found last
+}
+
+const (
+	tableRows   = 1 << 11
+	tablePoints = 1 << 19 // 4 MiB
+)
+
+// find returns the column that equals ts, or nil, and the hash of ts for put.
+func (t *columnTable) find(ts []int64) (*writtenColumn, uint64) {
+	if t.rows == nil {
+		t.rows = make([]writtenColumn, tableRows)
+		t.ring.limit = tablePoints
+	}
+	// Series that were scraped together stand together.
+	if c := &t.rows[t.last]; t.equal(c, ts) {
+		return c, c.hash
+	}
+	hash := hashTimes(ts)
+	row := int(hash % tableRows)
+	if c := &t.rows[row]; c.hash == hash && t.equal(c, ts) {
+		t.last = row
+		return c, hash
+	}
+	return nil, hash
+}
+
+func (t *columnTable) equal(c *writtenColumn, ts []int64) bool {
+	return c.count == len(ts) && slices.Equal(t.ring.get(c.at, c.count), ts)
+}
+
+// put remembers ts, which find did not know.
+func (t *columnTable) put(ts []int64, c writtenColumn, hash uint64) {
+	c.hash, c.at, c.count = hash, t.ring.put(ts), len(ts)
+	t.last = int(hash % tableRows)
+	t.rows[t.last] = c
+}
+
+// hashTimes mixes ts in two lanes. What it finds is compared.
+func hashTimes(ts []int64) uint64 {
+	const p, q = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f
+	a, b := uint64(len(ts)), uint64(p)
+	for ; len(ts) >= 2; ts = ts[2:] {
+		a = bits.RotateLeft64(a^uint64(ts[0]), 29) * p
+		b = bits.RotateLeft64(b^uint64(ts[1]), 31) * q
+	}
+	for _, v := range ts {
+		a = bits.RotateLeft64(a^uint64(v), 29) * p
+	}
+	h := (a ^ bits.RotateLeft64(b, 32)) * q
+	return h ^ h>>32
+}
