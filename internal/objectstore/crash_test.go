@@ -270,13 +270,13 @@ func TestNamesThatMayNotLast(t *testing.T) {
 		}
 	}
 	for name, prepare := range map[string]func(fs *fsys.Mem, d *objectstore.Dir) *objectstore.Dir{
-		"killed before the sync": func(fs *fsys.Mem, d *objectstore.Dir) *objectstore.Dir {
+		"killed before the sync": func(fs *fsys.Mem, _ *objectstore.Dir) *objectstore.Dir {
 			check(t, fsys.WriteFileUnlisted(fs, file, []byte{1, 1, 0, 0, 0}, payload))
 			return objectstore.Open(fs)
 		},
-		"killed, then a sync failed": func(fs *fsys.Mem, d *objectstore.Dir) *objectstore.Dir {
+		"killed, then a sync failed": func(fs *fsys.Mem, _ *objectstore.Dir) *objectstore.Dir {
 			check(t, fsys.WriteFileUnlisted(fs, file, []byte{1, 1, 0, 0, 0}, payload))
-			d = objectstore.Open(fs)
+			d := objectstore.Open(fs)
 			fs.SetHook(fail(fsys.OpSyncDir))
 			put(d, errDisk)
 			return d
@@ -293,9 +293,9 @@ func TestNamesThatMayNotLast(t *testing.T) {
 			check(t, d.Verify(t.Context(), id))
 			return d
 		},
-		"the rename was said to fail": func(fs *fsys.Mem, d *objectstore.Dir) *objectstore.Dir {
+		"the rename was said to fail": func(fs *fsys.Mem, _ *objectstore.Dir) *objectstore.Dir {
 			late := &lateRename{FS: fs}
-			d = objectstore.Open(late)
+			d := objectstore.Open(late)
 			_, err := d.Put(t.Context(), objectstore.TypeBlob, []byte("12"))
 			check(t, err)
 			late.err = errDisk
@@ -304,18 +304,17 @@ func TestNamesThatMayNotLast(t *testing.T) {
 			return d
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			fs := fsys.NewMem()
-			d := objectstore.Open(fs)
-			// The directory is there, and durable.
-			_, err := d.Put(t.Context(), objectstore.TypeBlob, []byte("12"))
-			check(t, err)
-			d = prepare(fs, d)
-			fs.SetHook(nil)
-			put(d, nil)
-			left := fs.CrashClone(rand.New(rand.NewPCG(5, 6)), 0)
-			check(t, objectstore.Open(left).Verify(t.Context(), id))
-		})
+		t.Log(name)
+		fs := fsys.NewMem()
+		d := objectstore.Open(fs)
+		// The directory is there, and durable.
+		_, err := d.Put(t.Context(), objectstore.TypeBlob, []byte("12"))
+		check(t, err)
+		d = prepare(fs, d)
+		fs.SetHook(nil)
+		put(d, nil)
+		left := fs.CrashClone(rand.New(rand.NewPCG(5, 6)), 0)
+		check(t, objectstore.Open(left).Verify(t.Context(), id))
 	}
 }
 
