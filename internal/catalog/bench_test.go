@@ -122,13 +122,55 @@ func BenchmarkAppendUnlogged(b *testing.B) {
 	})
 }
 
-func BenchmarkFile(b *testing.B) {
+// BenchmarkKill lets every fifth series die, all of them at once.
+func BenchmarkKill(b *testing.B) {
+	s := makeSeries(benchCount)
+	b.Run("series=500000/dead=100000", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			c := New(dict.New(), Options{})
+			s.fill(b, c)
+			var dead []base.Ordinal
+			for o := range c.Living() {
+				if o%5 == 0 {
+					dead = append(dead, o)
+				}
+			}
+			b.StartTimer()
+			c.Kill(dead)
+		}
+	})
+}
+
+func BenchmarkRenew(b *testing.B) {
 	s := makeSeries(benchCount)
 	c := New(dict.New(), Options{})
 	s.fill(b, c)
-	all := make([]base.Ordinal, benchCount)
-	for i := range all {
-		all[i] = base.Ordinal(i)
+	b.Run("series=500000", func(b *testing.B) {
+		for b.Loop() {
+			if n := c.Renew(dict.New()); n.Len() != benchCount {
+				b.Fatalf("%d series", n.Len())
+			}
+		}
+	})
+}
+
+func BenchmarkFile(b *testing.B) {
+	b.Run("series=500000", func(b *testing.B) { benchmarkFile(b, benchCount, 1) })
+	b.Run("series=1000000", func(b *testing.B) { benchmarkFile(b, 2*benchCount, 1) })
+	b.Run("series=100000/living=1of10", func(b *testing.B) { benchmarkFile(b, 2*benchCount, 10) })
+}
+
+// benchmarkFile writes every n-th of count series to a file and reads it.
+func benchmarkFile(b *testing.B, count, n int) {
+	s := makeSeries(count)
+	c := New(dict.New(), Options{})
+	s.fill(b, c)
+	var all []base.Ordinal
+	for o := range c.Living() {
+		if int(o)%n == 0 {
+			all = append(all, o)
+		}
 	}
 	fs := fsys.NewMem()
 	write := func(b *testing.B) int64 {
@@ -143,17 +185,18 @@ func BenchmarkFile(b *testing.B) {
 		f.Close()
 		return size
 	}
-	b.Run("append/series=500000", func(b *testing.B) {
+	b.Run("do=append", func(b *testing.B) {
+		b.ReportAllocs()
 		for b.Loop() {
-			b.ReportMetric(float64(write(b))/benchCount, "B/series")
+			b.ReportMetric(float64(write(b))/float64(len(all)), "B/series")
 		}
 	})
 	size := write(b)
-	b.Run("open/series=500000", func(b *testing.B) {
+	b.Run("do=open", func(b *testing.B) {
 		for b.Loop() {
 			c := New(dict.New(), Options{})
 			f, err := OpenFile(fs, 1, size, c)
-			if err != nil || c.Len() != benchCount {
+			if err != nil || c.Len() != len(all) {
 				b.Fatalf("%d series: %v", c.Len(), err)
 			}
 			f.Close()

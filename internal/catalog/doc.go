@@ -9,14 +9,21 @@
 // Invariants:
 //
 //	C1  An ordinal, once given, stands for the same series as long as the process
-//	    runs. A series' id and tags never change, and its name changes at most once:
-//	    a series known by its id alone takes the name that hashes to it.
+//	    runs, or for nothing once that is dead. A series' id and tags never change, and
+//	    its name changes at most once: a series known by its id alone takes the name
+//	    that hashes to it.
 //	C2  No two series have the same id, and no two have the same name and tags.
 //	C3  A series' id is the hash of its key, or, where that id was taken, a later one;
 //	    the latter are listed under the hash of their key. So a series is found by its
 //	    key alone, whichever others are known.
 //	C4  A series that no log record has introduced is marked as unlogged, until
 //	    SetLogged or Register.
+//	C5  Where log or file give one id, or one key, to two ordinals, the series of the
+//	    lower one was dead when the higher one was given.
+//
+// A series dies when its caller says that nothing names it any more (Kill). What it took
+// goes when the caller replaces the catalog by a copy of the living over a new dictionary
+// (Renew), and the file by a new generation with their ordinals only (CreateFile, Append).
 //
 // Catalog is safe for concurrent use; File belongs to one goroutine at a time. Errors
 // about what callers pass match ErrInvalid, damaged bytes are base.CorruptionError,

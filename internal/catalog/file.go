@@ -8,6 +8,7 @@ import (
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/frame"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/plant"
 )
 
 // ErrFailed matches every error of a File that cannot be written any more: a sync
@@ -94,7 +95,7 @@ func (f *File) Bytes() int64 { return f.bytes }
 // returns its new length. Ordinals may come in any order and twice; unknown ones are
 // left out. c is locked for one frame at a time. On an error nothing counts as
 // appended: the file is cut back, and if that fails, or the sync, the file has failed
-// and refuses everything from then on.
+// and refuses everything from then on. Series that die meanwhile are appended or not.
 func (f *File) Append(c *Catalog, ordinals []base.Ordinal) (bytes int64, err error) {
 	switch {
 	case f.failed != nil:
@@ -111,6 +112,10 @@ func (f *File) Append(c *Catalog, ordinals []base.Ordinal) (bytes int64, err err
 	written, err := f.write(c, ordinals)
 	if err != nil {
 		return f.bytes, f.cutBack(err)
+	}
+	if f.generation > 1 && plant.Bug(plant.GenerationUnsynced) {
+		f.bytes += written
+		return f.bytes, nil
 	}
 	if err := f.f.Sync(); err != nil {
 		return f.bytes, f.fail(err)

@@ -36,7 +36,8 @@ import (
 //	    tags     uv count, then uv number of the pair for each, by rising key
 //
 // A later entry of a series wins over an earlier one: it may bring the name that was
-// missing. Pinned by testdata/catalog.golden.
+// missing. Where a later entry gives the id, or the name and tags, of a series to a higher
+// ordinal, that series was dead, and the lower ordinal stands for nothing any more. Pinned by testdata/catalog.golden.
 const (
 	typeNames = 1
 	typeIDs   = 2

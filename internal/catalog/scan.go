@@ -15,7 +15,8 @@ const readBytes = 1 << 20
 // Scan calls fn for each frame in the first size bytes of a catalog file, -1 for the
 // whole file, with the offset of the frame and its series, and changes nothing. A
 // series comes twice, unless all that is known of it is its id: without name and tags
-// in an ids frame, and later with them. The slices are the caller's. Scan stops at the
+// in an ids frame, and later with them; and a series that was dead for a while comes
+// again under a higher ordinal, which stands. The slices are the caller's. Scan stops at the
 // first error of fn, and at the first damaged frame with a base.CorruptionError.
 func Scan(fs fsys.FS, path string, size int64, fn func(offset int64, regs []base.Registration) error) error {
 	var data frameData

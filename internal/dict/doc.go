@@ -10,7 +10,8 @@
 // Invariants:
 //
 //	D1  Numbers of pairs are dense from 0, in the order of first interning.
-//	D2  A pair keeps its number and its bytes for ever; nothing is removed.
+//	D2  A pair keeps its number and its bytes for ever; nothing is removed. Who wants
+//	    the memory of pairs that no series has any more makes a new dictionary.
 //	D3  No two pairs are equal.
 //
 // Strings handed out share memory with the dictionary and are never copied. All
