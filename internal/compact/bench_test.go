@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
 )
 
@@ -74,4 +75,19 @@ func BenchmarkAllowed(b *testing.B) {
 			b.Fatal("refused")
 		}
 	}
+}
+
+// BenchmarkRun writes the pack of a day from points that are in memory.
+func BenchmarkRun(b *testing.B) {
+	src := newStub(100, 10_000)
+	job := Job{Kind: KindDay, Width: base.Day, Inputs: entries("h0 s1")}
+	points := int64(len(src.series) * len(src.ts))
+	b.ReportAllocs()
+	b.SetBytes(16 * points)
+	for b.Loop() {
+		if _, err := Run(b.Context(), fsys.NewMem(), job, src, RunOptions{NowMS: 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(int64(b.N)*points), "ns/point")
 }
