@@ -22,8 +22,8 @@
 //	R2  A class that gets a horizon of its own starts from the one it had.
 //	R3  A sweep that the guard let pass on a wrong clock hides at most one day of hours,
 //	    or a tenth of all bytes, and comes at most once an hour.
-//	R4  No horizon runs more than a day ahead of all data and of all horizons before it:
-//	    a clock that is years ahead does not make later writes too old.
+//	R4  No horizon runs ahead of all data: a clock that is years ahead does not make the
+//	    writes of tomorrow too old.
 //	R5  A file goes if all that it holds is hidden, and not before.
 //
 // All functions are pure and safe for concurrent use; a Guard belongs to one goroutine.

@@ -2,7 +2,6 @@ package retention
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -20,16 +19,16 @@ type Step struct {
 	Horizon map[string]int64 // horizons to be written, nil if none moves
 	Hours   int              // hours, counted from full ones, of which files hold points that this hides
 	Bytes   int64            // an estimate, rather too high, of what those take in the files
-	Rest    bool             // the targets lie further: there is more to do in an hour
+	Rest    bool             // it stopped short of data that the targets would hide
 }
 
 // Limit returns how far one sweep goes from the present horizons towards targets, as
 // Targets returned them for the same horizons. The oldest points go first, whatever their
-// class. files are all live files, those that the horizons do not reach included: what
-// they hold tells how much a tenth is, and a horizon beyond it is only plausible if it is
-// near. Points that no file holds yet are not counted. The arguments are not changed.
+// class. files are all live files, those that the horizons do not reach included: they
+// tell how much a tenth is, and no horizon moves beyond the newest point in them. Points
+// that no file holds yet are not counted. The arguments are not changed.
 func Limit(targets, horizons map[string]int64, files []File) Step {
-	s := sweep{targets: targets, horizons: horizons, hours: make(map[int64]int64)}
+	s := sweep{targets: targets, horizons: horizons, hours: make(map[int64]int64), beyond: none}
 	for i := range files {
 		s.count(&files[i])
 	}
@@ -37,7 +36,6 @@ func Limit(targets, horizons map[string]int64, files []File) Step {
 	step.Horizon = make(map[string]int64, len(targets))
 	for class, target := range targets {
 		step.Horizon[class] = min(target, max(of(horizons, class), limit))
-		step.Rest = step.Rest || step.Horizon[class] < target
 	}
 	step.Horizon = changes(step.Horizon, horizons)
 	return step
@@ -48,9 +46,8 @@ type sweep struct {
 	targets, horizons map[string]int64
 
 	hours  map[int64]int64 // bytes that would be hidden, by start of the hour
-	newest int64           // last timestamp of any file
+	beyond int64           // just behind the last timestamp of any file
 	bytes  int64           // of all files
-	any    bool            // there are files
 
 	ranges []span // reused
 }
@@ -70,13 +67,11 @@ func (s *sweep) count(f *File) {
 			s.ranges = append(s.ranges, hidden)
 		}
 	}
-	s.newest = max(end, s.newest)
-	if !s.any {
-		s.newest, s.any = end, true
-	}
+	s.beyond = max(end+1, s.beyond)
 	s.bytes += f.Bytes
 	first, last := base.BucketStart(f.StartTS), base.BucketStart(end)
-	share := f.Bytes/((last-first)/base.Hour+1) + 1
+	hours := (last-first)/base.Hour + 1
+	share := (f.Bytes + hours - 1) / hours
 	slices.SortFunc(s.ranges, func(a, b span) int { return cmp.Compare(a.start, b.start) })
 	hour := first
 	for _, r := range s.ranges {
@@ -108,25 +103,17 @@ func (s *sweep) limit() (int64, Step) {
 	for _, hour := range hours {
 		more := s.hours[hour]
 		if step.Hours >= mostHours && step.Bytes+more > s.bytes/mostPart {
+			step.Rest = true
 			return hour, step
 		}
 		step.Hours++
 		step.Bytes += more
 	}
-	// Nothing stands in the way of the targets. A wrong clock may have set them, though,
-	// where there is no data to be lost yet: they count as plausible up to the newest
-	// point, and beyond it by the hours that are left.
-	known, reach := int64(math.MinInt64), s.any
-	if s.any {
-		known = s.newest + 1
-	}
+	// No data stands in the way of the targets, but a wrong clock may have set them: they
+	// count up to the newest point.
+	beyond := s.beyond
 	for class := range s.targets {
-		if h := of(s.horizons, class); h > none {
-			known, reach = max(known, h), true
-		}
+		beyond = max(beyond, of(s.horizons, class))
 	}
-	if !reach {
-		return none, step
-	}
-	return known + int64(max(mostHours-step.Hours, 0))*base.Hour, step
+	return beyond, step
 }
