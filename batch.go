@@ -14,8 +14,9 @@ import (
 // empty batch. A Batch is for one goroutine at a time; reuse it with Reset.
 type Batch struct {
 	rows    []base.Row
-	db      *DB // whose series the rows are of
-	foreign int // 1 + position of the first row of another DB's series; 0 if there is none
+	series  []*engine.Series // of each row: a series that died is registered anew
+	db      *DB              // whose series the rows are of
+	foreign int              // 1 + position of the first row of another DB's series; 0 if there is none
 }
 
 // NewBatch returns an empty batch.
@@ -28,7 +29,8 @@ func (b *Batch) Add(s *Series, ts int64, value float64) {
 	if s.db != b.db {
 		b.setDB(s.db)
 	}
-	b.rows = append(b.rows, base.Row{TS: ts, Value: value, Ordinal: s.s.Ordinal})
+	b.rows = append(b.rows, base.Row{TS: ts, Value: value, Ordinal: s.s.Ordinal()})
+	b.series = append(b.series, s.s)
 }
 
 // setDB takes note that the next row is of a series of db.
@@ -44,7 +46,7 @@ func (b *Batch) setDB(db *DB) {
 func (b *Batch) Len() int { return len(b.rows) }
 
 // Reset empties the batch and keeps its memory for the next points.
-func (b *Batch) Reset() { b.rows, b.foreign = b.rows[:0], 0 }
+func (b *Batch) Reset() { b.rows, b.series, b.foreign = b.rows[:0], b.series[:0], 0 }
 
 // Write stores the batch as one unit: after a crash all of its points are readable
 // or none is. A point with the series and time of an older one replaces it for every
@@ -57,7 +59,7 @@ func (b *Batch) Reset() { b.rows, b.foreign = b.rows[:0], 0 }
 // ([ErrOverloaded]). If ctx ends before the turn came, nothing is stored; if it ends
 // later, whether the batch is stored is not known, and writing it again is harmless.
 // Other errors, with nothing stored: a [*PointError] for the first point that cannot be
-// stored, [ErrTooLarge], [ErrDiskFull], [ErrClosed]. With [ErrStorageFailed] the batch is
+// stored, [ErrTooLarge], [ErrDiskFull], [ErrReadOnly], [ErrClosed]. With [ErrStorageFailed] the batch is
 // not visible, but may be there when the database is opened again. An empty batch is
 // written without any effect.
 func (db *DB) Write(ctx context.Context, b *Batch) error {
@@ -67,7 +69,7 @@ func (db *DB) Write(ctx context.Context, b *Batch) error {
 	case b.foreign > 0:
 		return &PointError{Index: b.foreign - 1, TS: b.rows[b.foreign-1].TS, Err: errForeign}
 	}
-	kept, err := db.e.Write(ctx, b.rows)
+	kept, err := db.e.Write(ctx, b.rows, b.series)
 	if kept {
 		b.rows = slices.Clone(b.rows) // the writer still reads the others
 	}
@@ -78,7 +80,8 @@ func (db *DB) Write(ctx context.Context, b *Batch) error {
 }
 
 // PointError is returned by [DB.Write] for the first point that cannot be stored: its
-// time is out of range, or its series belongs to another DB. Nothing of the batch is
+// time is out of range, it is older than what retention keeps ([ErrTooOld]), or its
+// series belongs to another DB. Nothing of the batch is
 // stored.
 type PointError struct {
 	Index int   // position in the batch, from 0

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sydradb/sydradb/internal/engine"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/retention"
 )
 
 // DB is an open database. All methods are safe for concurrent use.
@@ -44,6 +45,12 @@ func Open(dir string, opts *Options) (*DB, error) {
 		FlushInterval: o.FlushInterval,
 		CacheBytes:    o.CacheBytes,
 		Logger:        o.Logger,
+
+		MaxSegmentFiles: o.MaxSegmentFiles,
+		MergeOff:        o.MergeOff,
+		Retention:       retention.Rules{Default: o.Retention, Classes: o.NamespaceRetention},
+		MaxDiskBytes:    o.MaxDiskBytes,
+		MaxSeries:       o.MaxSeries,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sydradb: open %s: %w", dir, errors.Join(err, closeFS(fs)))

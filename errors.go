@@ -20,6 +20,9 @@ var (
 	ErrFormat = engine.ErrFormat
 	// ErrCorrupt matches every [*CorruptionError].
 	ErrCorrupt = base.ErrCorrupt
+	// ErrBusy means that a database was to be opened for reading only while its writer
+	// changed files faster than they could be opened, for ten seconds.
+	ErrBusy = engine.ErrBusy
 )
 
 // Errors of writing. Nothing of the batch is visible after them.
@@ -34,6 +37,11 @@ var (
 	// ErrDiskFull means that there was no room for the batch. Writing works again as
 	// soon as there is.
 	ErrDiskFull = engine.ErrDiskFull
+	// ErrTooOld means that a point is older than what retention keeps, see [DB.Horizon].
+	ErrTooOld = engine.ErrTooOld
+	// ErrReadOnly is returned by every method that would write to a database that was
+	// opened for reading only.
+	ErrReadOnly = engine.ErrReadOnly
 	// ErrStorageFailed means that a sync or a repair of the log failed. No write is
 	// accepted any more until the database is opened again; reads go on. Whether the
 	// batches that got this error are there then is not known; writing them again is
@@ -43,6 +51,9 @@ var (
 
 // ErrLimit means that a query went over [Query.MaxSeries] or [Query.MaxPoints].
 var ErrLimit = engine.ErrLimit
+
+// ErrSeriesLimit means that a new series would be one more than [Options.MaxSeries].
+var ErrSeriesLimit = catalog.ErrSeriesLimit
 
 // ErrInvalidSeries matches what [DB.Series] returns for a name or tag that a series
 // cannot have. The message says what is wrong with it.

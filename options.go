@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/engine"
@@ -28,6 +29,12 @@ const (
 // String returns "interval", "always" or "none".
 func (p SyncPolicy) String() string { return engine.SyncPolicy(p).String() }
 
+// Values of [Options.MaxSegmentFiles] beside numbers of files.
+const (
+	NeverPack  = engine.NeverPack
+	AlwaysPack = engine.AlwaysPack
+)
+
 // Options are the settings of a database. The zero value of each field means its
 // default. Open copies them; nothing is read later.
 type Options struct {
@@ -50,6 +57,29 @@ type Options struct {
 	// 64 MiB; negative switches the cache off.
 	CacheBytes int64
 
+	// MaxSegmentFiles is the number of series up to which a flush or a merge writes the
+	// points of an hour to one file for each series; with more it writes packs, which
+	// hold many series. Default 64; [NeverPack] keeps to single files, hour by hour,
+	// [AlwaysPack] writes packs only.
+	MaxSegmentFiles int
+	// MergeOff switches merging in the background off. [DB.Compact] still works.
+	MergeOff bool
+
+	// Retention is how long points are kept, counted from their timestamps. 0 keeps
+	// them for ever. See [DB.Retain].
+	Retention time.Duration
+	// NamespaceRetention is the same for the series of a namespace: those whose name up
+	// to its first dot is the key. 0 keeps them for ever.
+	NamespaceRetention map[string]time.Duration
+	// MaxDiskBytes bounds what the data directory takes, the log, snapshots in it and
+	// files about to be removed included. When it is reached, what retention lets go
+	// goes at once; if that is not enough, writes fail with [ErrDiskFull]. Flushes and
+	// merges under way may exceed it for a while. 0 is no limit.
+	MaxDiskBytes int64
+	// MaxSeries bounds the number of series: resolving a new one fails then with
+	// [ErrSeriesLimit]. 0 is no limit.
+	MaxSeries int
+
 	// Logger receives what an operator should know: repairs at open, failing disks,
 	// flushes at debug level. Default: nothing is logged.
 	Logger *slog.Logger
@@ -69,6 +99,26 @@ func (o *Options) Validate() error {
 	}
 	if o.MemtableBytes != 0 && o.MemtableBytes < engine.MinMemtableBytes {
 		faults = append(faults, fmt.Errorf("option MemtableBytes: %d is less than %d", o.MemtableBytes, engine.MinMemtableBytes))
+	}
+	if o.MaxSegmentFiles < AlwaysPack {
+		faults = append(faults, fmt.Errorf("option MaxSegmentFiles: unknown value %d", o.MaxSegmentFiles))
+	}
+	if o.Retention < 0 {
+		faults = append(faults, fmt.Errorf("option Retention: %v is negative", o.Retention))
+	}
+	for namespace, ttl := range o.NamespaceRetention {
+		switch {
+		case ttl < 0:
+			faults = append(faults, fmt.Errorf("option NamespaceRetention: %v of %q is negative", ttl, namespace))
+		case namespace == "" || strings.Contains(namespace, "."):
+			faults = append(faults, fmt.Errorf("option NamespaceRetention: %q is not a namespace: the part of names up to their first dot", namespace))
+		}
+	}
+	if o.MaxDiskBytes < 0 {
+		faults = append(faults, fmt.Errorf("option MaxDiskBytes: %d is negative", o.MaxDiskBytes))
+	}
+	if o.MaxSeries < 0 {
+		faults = append(faults, fmt.Errorf("option MaxSeries: %d is negative", o.MaxSeries))
 	}
 	return errors.Join(faults...)
 }

@@ -3,18 +3,21 @@ package sydradb
 // Stats are counters and sizes of a database at one moment. Sizes are in bytes. Its JSON
 // form is what `sydradb stats --format json` prints.
 type Stats struct {
-	State string `json:"state"` // "ok", or "failed": reads only, see ErrStorageFailed
+	State string `json:"state"` // "ok"; "readonly"; "failed": reads only, see ErrStorageFailed
 
 	Series int `json:"series"` // with at least one point
 
 	MemtablePoints int64 `json:"memtable_points"` // not yet in a segment file
 	MemtableBytes  int64 `json:"memtable_bytes"`
 
-	SegmentFiles  int   `json:"segment_files"`
+	SegmentFiles  int   `json:"segment_files"`  // packs included
+	Packs         int   `json:"packs"`          // files that hold many series
 	SegmentPoints int64 `json:"segment_points"` // points written twice count twice
 	SegmentBytes  int64 `json:"segment_bytes"`
 	SegmentStart  int64 `json:"segment_start"` // least and greatest time in a segment file,
 	SegmentEnd    int64 `json:"segment_end"`   // Unix nanoseconds; 0 without files
+
+	Deletions int `json:"deletions"` // that still hide something
 
 	WALBytes   int64  `json:"wal_bytes"`
 	LastLSN    uint64 `json:"last_lsn"`    // last record in the log
@@ -25,6 +28,7 @@ type Stats struct {
 	ManifestBytes int64 `json:"manifest_bytes"`
 
 	Flushes     int64 `json:"flushes"` // since the database was opened
+	Merges      int64 `json:"merges"`  // since the database was opened
 	CacheBytes  int64 `json:"cache_bytes"`
 	CacheHits   int64 `json:"cache_hits"`
 	CacheMisses int64 `json:"cache_misses"`

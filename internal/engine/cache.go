@@ -5,38 +5,52 @@ import (
 	"sync"
 )
 
-// cache keeps the contents of files that were read and verified, up to a number of
-// bytes, and forgets the least recently used first. Contents are immutable. It is
+// cache keeps the contents of files, or of pieces of packs, that were read and verified,
+// up to a number of bytes, and forgets the least recently used first. Contents are immutable. It is
 // safe for concurrent use; a limit below 1 keeps nothing.
 type cache struct {
 	limit int64
 
 	mu struct {
 		sync.Mutex
-		entries      map[string]*list.Element
+		entries      map[cacheKey]*list.Element
 		order        *list.List // most recently used first
 		bytes        int64
 		hits, misses int64
 	}
 }
 
+// cacheKey names a piece of a file by its offset.
+type cacheKey struct {
+	path   string
+	offset int64
+}
+
+// wholeFile is the offset that stands for all of a file.
+const wholeFile = -1
+
 type cached struct {
-	path string
+	key  cacheKey
 	data []byte
 }
 
+// cachedOverhead is what a piece takes beside its bytes.
+const cachedOverhead = 160
+
+func (c *cached) size() int64 { return int64(len(c.data)) + cachedOverhead }
+
 func newCache(limit int64) *cache {
 	c := &cache{limit: limit}
-	c.mu.entries = make(map[string]*list.Element)
+	c.mu.entries = make(map[cacheKey]*list.Element)
 	c.mu.order = list.New()
 	return c
 }
 
-// get returns the contents kept for path, or nil. The caller must not change them.
-func (c *cache) get(path string) []byte {
+// get returns the contents kept for key, or nil. The caller must not change them.
+func (c *cache) get(key cacheKey) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.mu.entries[path]
+	e, ok := c.mu.entries[key]
 	if !ok {
 		c.mu.misses++
 		return nil
@@ -47,23 +61,23 @@ func (c *cache) get(path string) []byte {
 }
 
 // put keeps data, which the caller gives away.
-func (c *cache) put(path string, data []byte) {
-	size := int64(len(data) + len(path))
-	if size > c.limit {
+func (c *cache) put(key cacheKey, data []byte) {
+	piece := &cached{key, data}
+	if piece.size() > c.limit {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.mu.entries[path]; ok {
+	if _, ok := c.mu.entries[key]; ok {
 		return
 	}
-	c.mu.entries[path] = c.mu.order.PushFront(&cached{path, data})
-	c.mu.bytes += size
+	c.mu.entries[key] = c.mu.order.PushFront(piece)
+	c.mu.bytes += piece.size()
 	for c.mu.bytes > c.limit {
 		last := c.mu.order.Back()
 		old := c.mu.order.Remove(last).(*cached)
-		delete(c.mu.entries, old.path)
-		c.mu.bytes -= int64(len(old.data) + len(old.path))
+		delete(c.mu.entries, old.key)
+		c.mu.bytes -= old.size()
 	}
 }
 

@@ -3,11 +3,13 @@ package engine
 import (
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"path"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/tombstone"
 )
 
 // clean removes what interrupted work has left, by the rules of the MANIFEST, and sets
@@ -48,9 +50,76 @@ func (r *recovery) clean() error {
 	if err := r.removeDirs(empty); err != nil {
 		return err
 	}
-	r.manifest.Unlinked(unlinked)
+	removed, err := r.cleanDeletes()
+	if err != nil {
+		return err
+	}
+	r.manifest.Unlinked(append(unlinked, removed...))
 	r.warnMissing(found)
 	return nil
+}
+
+// cleanDeletes cleans the directory of delete files, and returns the paths it removed,
+// durably, because the MANIFEST owed it. A file that no entry names is debris if the
+// record that it is of is in no file yet by the word of the MANIFEST.
+func (r *recovery) cleanDeletes() (removed []string, err error) {
+	files, err := r.fs.List(base.DeletesDir)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	changed := false
+	for _, f := range files {
+		file := path.Join(base.DeletesDir, f.Name)
+		if !f.Regular || !base.IsDeleteFile(file) && !base.IsTemp(file) {
+			continue
+		}
+		fate, err := deleteFate(r.fs, r.manifest.State(), f, file)
+		switch {
+		case err != nil:
+			return nil, err
+		case fate == manifest.FateRemove:
+			if err := r.fs.Remove(file); err != nil {
+				return nil, err
+			}
+			if r.manifest.State().Owes(file) {
+				removed = append(removed, file)
+			}
+		case fate == manifest.FateQuarantine:
+			if err := r.quarantine(file); err != nil {
+				return nil, err
+			}
+		default:
+			continue
+		}
+		changed = true
+	}
+	if !changed {
+		return nil, nil
+	}
+	return removed, r.fs.SyncDir(base.DeletesDir)
+}
+
+// deleteFate says what is to happen to a delete file.
+func deleteFate(fs fsys.FS, s *manifest.State, f fsys.Entry, file string) (manifest.Fate, error) {
+	if _, live := s.Delete(file); live {
+		return manifest.FateKeep, nil
+	}
+	if isTemp(f, file) || s.Owes(file) {
+		return manifest.FateRemove, nil
+	}
+	lsn, err := tombstone.ReadLSN(fs, file)
+	switch {
+	case errors.Is(err, base.ErrCorrupt):
+		return manifest.FateQuarantine, nil
+	case err != nil:
+		return 0, err
+	case lsn > s.FlushedLSN:
+		return manifest.FateRemove, nil
+	}
+	return manifest.FateQuarantine, nil
 }
 
 // isTemp reports whether e, at path, is a file that was still being written.
@@ -129,7 +198,7 @@ func (r *recovery) quarantine(file string) error {
 		}
 		name = fmt.Sprintf("%s.%d", path.Join(base.QuarantineDir, path.Base(file)), n)
 	}
-	r.opts.Logger.Warn("set aside a segment file that nothing refers to", "file", file, "now", name)
+	r.opts.Logger.Warn("set aside a file that nothing refers to", "file", file, "now", name)
 	return errors.Join(r.fs.Rename(file, name), r.fs.SyncDir(base.QuarantineDir), r.fs.SyncDir(""))
 }
 

@@ -133,7 +133,7 @@ func TestCreationAfterAFailure(t *testing.T) {
 					continue
 				}
 			}
-			if _, err := e.Write(t.Context(), rowsOf(t, e, 3, 1, 1)); err != nil {
+			if _, err := e.Write(t.Context(), rowsOf(t, e, 3, 1, 1), nil); err != nil {
 				t.Fatalf("after %v (%v): %v", failed, first, err)
 			}
 			cut := fs.CrashClone(rand.New(rand.NewPCG(1, 1)), 0)
@@ -171,7 +171,7 @@ func TestCreationRace(t *testing.T) {
 				raced = true
 				other, err := Open(fs, Options{})
 				if err == nil {
-					_, err = other.Write(t.Context(), rowsOf(t, other, 3, 1, 1))
+					_, err = other.Write(t.Context(), rowsOf(t, other, 3, 1, 1), nil)
 				}
 				if err = errors.Join(err, other.Close()); err != nil {
 					t.Error(err)

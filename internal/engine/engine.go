@@ -9,19 +9,22 @@ import (
 	"sync/atomic"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
 // Engine is an open database. All methods are safe for concurrent use.
 type Engine struct {
-	fs     fsys.FS
-	lock   io.Closer
-	cache  *cache
-	reg    *registry
-	state  *state
-	files  *flusher
-	writer *writer
+	fs          fsys.FS
+	opts        Options
+	lock        io.Closer
+	cache       *cache
+	reg         *registry
+	state       *state
+	ledger      *ledger
+	writer      *writer
+	maintenance *maintenance
 
 	requests requests
 
@@ -38,18 +41,24 @@ func (e *Engine) usable() error {
 	return nil
 }
 
+// writable returns why nothing can be written, or nil.
+func (e *Engine) writable() error {
+	if err := e.usable(); err != nil {
+		return err
+	}
+	if e.writer == nil {
+		return ErrReadOnly
+	}
+	return e.writer.failed()
+}
+
 // Resolve returns the series with this name and these tags, which it registers if it
 // is new. tags may be in any order and are not kept.
 func (e *Engine) Resolve(name string, tags []base.Tag) (*Series, error) {
 	if err := e.usable(); err != nil {
 		return nil, err
 	}
-	o, err := e.reg.catalog.Resolve(name, tags)
-	if err != nil {
-		return nil, err
-	}
-	e.reg.named(o)
-	return e.reg.series(o), nil
+	return e.reg.resolve(name, tags)
 }
 
 // ResolveID returns the series with this id, which it registers without a name, but
@@ -58,36 +67,45 @@ func (e *Engine) ResolveID(id base.SeriesID, tags []base.Tag) (*Series, error) {
 	if err := e.usable(); err != nil {
 		return nil, err
 	}
-	o, err := e.reg.catalog.ResolveID(id, tags)
-	if err != nil {
-		return nil, err
-	}
-	return e.reg.series(o), nil
+	return e.reg.resolveID(id, tags)
 }
 
-// Write stores rows as one batch. The rows are not changed. kept reports that they
-// are still read after Write returned, so that the caller must not touch them again.
-func (e *Engine) Write(ctx context.Context, rows []base.Row) (kept bool, err error) {
-	if err := e.usable(); err != nil {
-		return false, err
-	}
-	if err := e.writer.failed(); err != nil {
+// Write stores rows as one batch; series are those that the rows are of, one for each,
+// or nil if none of them can have died since it was resolved. Of the rows only the
+// ordinals are changed, where one has become void. kept reports
+// that they are still read after Write returned, so that the caller must not touch them
+// again.
+func (e *Engine) Write(ctx context.Context, rows []base.Row, series []*Series) (kept bool, err error) {
+	if err := e.writable(); err != nil {
 		return false, err
 	}
 	if len(rows) == 0 {
 		return false, nil
 	}
-	if err := e.validate(rows); err != nil {
+	if err := e.maintenance.slowDown(ctx); err != nil {
 		return false, err
 	}
-	r := e.requests.get()
-	r.rows = rows
-	r.regs = e.reg.catalog.AppendUnlogged(r.regs[:0], rows)
-	r.frame = wal.AppendBatch(r.frame[:0], r.regs, rows)
-	if size := len(r.frame); size > wal.MaxBatchBytes {
-		e.requests.put(r)
-		return false, fmt.Errorf("%w: %d points take %d bytes in the log, at most %d are allowed", ErrTooLarge, len(rows), size, wal.MaxBatchBytes)
+	for {
+		kept, err := e.tryWrite(ctx, rows, series)
+		if err != errStale || len(series) == 0 {
+			return kept, err
+		}
 	}
+}
+
+// tryWrite is Write, but that it gives up with errStale if a series of the batch was
+// declared dead on its way.
+func (e *Engine) tryWrite(ctx context.Context, rows []base.Row, series []*Series) (kept bool, err error) {
+	r := e.requests.get()
+	if err := e.encode(r, rows, series); err != nil {
+		e.requests.put(r)
+		return false, err
+	}
+	return e.submit(ctx, r)
+}
+
+// submit hands r to the writer loop and waits for its outcome.
+func (e *Engine) submit(ctx context.Context, r *request) (kept bool, err error) {
 	r.timer.Reset(overloadWait)
 	if err := e.writer.queue.put(ctx, r); err != nil {
 		e.requests.put(r)
@@ -100,9 +118,52 @@ func (e *Engine) Write(ctx context.Context, rows []base.Row) (kept bool, err err
 	return kept, err
 }
 
+// encode makes the record of a batch.
+func (e *Engine) encode(r *request, rows []base.Row, series []*Series) error {
+	r.deaths = e.reg.deaths.Load()
+	if r.deaths > 0 {
+		if err := e.refresh(rows, series); err != nil {
+			return err
+		}
+	}
+	e.reg.renewal.RLock()
+	defer e.reg.renewal.RUnlock()
+	cat := e.reg.now().catalog
+	if err := e.validate(cat, rows); err != nil {
+		return err
+	}
+	r.rows = rows
+	r.regs = cat.AppendUnlogged(r.regs[:0], rows)
+	r.frame = wal.AppendBatch(r.frame[:0], r.regs, rows)
+	if size := len(r.frame); size > wal.MaxBatchBytes {
+		return fmt.Errorf("%w: %d points take %d bytes in the log, at most %d are allowed", ErrTooLarge, len(rows), size, wal.MaxBatchBytes)
+	}
+	return nil
+}
+
+// refresh gives the rows of series that were declared dead the ordinals under which they
+// are registered anew.
+func (e *Engine) refresh(rows []base.Row, series []*Series) error {
+	if _, void := e.reg.now().catalog.FirstUnknown(rows); !void {
+		return nil
+	}
+	if len(series) == 0 {
+		return errStale
+	}
+	for i := range rows {
+		if err := e.reg.refresh(series[i]); err != nil {
+			return err
+		}
+		rows[i].Ordinal = series[i].Ordinal()
+	}
+	return nil
+}
+
 // validate checks what the log could not take back.
-func (e *Engine) validate(rows []base.Row) error {
-	known := e.reg.catalog.Limit()
+func (e *Engine) validate(cat *catalog.Catalog, rows []base.Row) error {
+	known := cat.Limit()
+	tooOld := e.state.tooOld.Load()
+	var limits horizons
 	for i := range rows {
 		r := &rows[i]
 		if r.TS < base.MinTime || r.TS > base.MaxTime {
@@ -111,14 +172,30 @@ func (e *Engine) validate(rows []base.Row) error {
 		if r.Ordinal >= known {
 			return &PointError{Index: i, TS: r.TS, Err: errors.New("its series belongs to another database")}
 		}
+		if r.TS >= tooOld {
+			continue
+		}
+		if limits == nil {
+			limits = e.state.horizonsNow()
+		}
+		if r.TS < limits.of(cat.Name(r.Ordinal)) {
+			return &PointError{Index: i, TS: r.TS, Err: ErrTooOld}
+		}
 	}
 	return nil
 }
+
+// Horizon returns the least time that retention keeps of a series with this name.
+// Points before it are refused.
+func (e *Engine) Horizon(name string) int64 { return e.state.horizonsNow().of(name) }
 
 // Flush writes all points in memory to segment files. ctx ends the wait only.
 func (e *Engine) Flush(ctx context.Context) error {
 	if err := e.usable(); err != nil {
 		return err
+	}
+	if e.writer == nil {
+		return ErrReadOnly
 	}
 	done := make(chan error, 1)
 	select {
@@ -140,6 +217,11 @@ func (e *Engine) Flush(ctx context.Context) error {
 func (e *Engine) Close() error {
 	e.closeOnce.Do(func() {
 		e.closed.Store(true)
+		if e.writer == nil {
+			e.closeErr = e.lock.Close()
+			return
+		}
+		e.maintenance.close()
 		err := e.writer.close()
 		if err == nil {
 			e.saveTags()
@@ -151,17 +233,22 @@ func (e *Engine) Close() error {
 
 // Stats returns counters and sizes.
 func (e *Engine) Stats() Stats {
-	s := Stats{State: "ok", Series: e.reg.index.Len()}
+	s := Stats{State: "ok", Series: e.reg.now().index.Len()}
+	s.count(e.state)
+	s.CacheBytes, s.CacheHits, s.CacheMisses = e.cache.counters()
+	if e.writer == nil {
+		s.State = "readonly"
+		return s
+	}
 	if e.writer.failed() != nil {
 		s.State = "failed"
 	}
-	s.count(e.state)
 	log := e.writer.log
 	s.WALBytes, s.LastLSN, s.DurableLSN = log.Bytes(), uint64(log.Last()), uint64(log.Durable())
-	s.FlushedLSN = e.files.flushed.Load()
-	s.Flushes = e.files.flushes.Load()
-	s.CatalogBytes, s.ManifestBytes = e.files.sizes.catalog.Load(), e.files.sizes.manifest.Load()
-	s.CacheBytes, s.CacheHits, s.CacheMisses = e.cache.counters()
+	s.FlushedLSN = e.ledger.flushed.Load()
+	s.Flushes = e.writer.flusher.flushes.Load()
+	s.Merges = e.maintenance.merges.Load()
+	s.CatalogBytes, s.ManifestBytes = e.ledger.sizes.catalog.Load(), e.ledger.sizes.manifest.Load()
 	return s
 }
 
@@ -175,16 +262,18 @@ func (s *Stats) count(st *state) {
 		}
 	}
 	files := st.mu.files
+	s.Deletions = len(st.mu.tombstones)
 	st.mu.RUnlock()
 	for i, r := range files.runs {
 		if i == 0 {
 			s.SegmentStart, s.SegmentEnd = r.start, r.end
 		}
 		s.SegmentStart, s.SegmentEnd = min(s.SegmentStart, r.start), max(s.SegmentEnd, r.end)
-		s.SegmentFiles += len(r.files)
-		for k := range r.files {
-			s.SegmentPoints += int64(r.files[k].Count)
-			s.SegmentBytes += r.files[k].Bytes
+		s.SegmentFiles += len(r.segments) + len(r.packs)
+		s.Packs += len(r.packs)
+		for f := range r.entries {
+			s.SegmentPoints += int64(f.Count)
+			s.SegmentBytes += f.Bytes
 		}
 	}
 }

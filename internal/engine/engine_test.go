@@ -40,7 +40,7 @@ func rowsOf(t testing.TB, e *Engine, n int, ts int64, value float64) []base.Row 
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows[i] = base.Row{TS: ts, Value: value, Ordinal: s.Ordinal}
+		rows[i] = base.Row{TS: ts, Value: value, Ordinal: s.Ordinal()}
 	}
 	return rows
 }
@@ -87,7 +87,7 @@ func TestBatchesAreSeenWhole(t *testing.T) {
 		for i := range rows {
 			rows[i].Value = float64(round)
 		}
-		kept, err := e.Write(t.Context(), rows)
+		kept, err := e.Write(t.Context(), rows, nil)
 		if err != nil || kept {
 			t.Fatal(kept, err)
 		}
@@ -113,8 +113,8 @@ func TestConcurrentWriters(t *testing.T) {
 				return
 			}
 			for i := range batches {
-				rows := []base.Row{{TS: int64(i), Value: float64(w), Ordinal: s.Ordinal}}
-				if _, err := e.Write(context.Background(), rows); err != nil {
+				rows := []base.Row{{TS: int64(i), Value: float64(w), Ordinal: s.Ordinal()}}
+				if _, err := e.Write(context.Background(), rows, nil); err != nil {
 					t.Error(err)
 				}
 			}
@@ -158,18 +158,18 @@ func TestRefusedBatches(t *testing.T) {
 	rows := rowsOf(t, e, 3, 1, 1)
 	rows[1].TS = base.MaxTime + 1
 	var pointErr *PointError
-	if _, err := e.Write(t.Context(), rows); !errors.As(err, &pointErr) || pointErr.Index != 1 {
+	if _, err := e.Write(t.Context(), rows, nil); !errors.As(err, &pointErr) || pointErr.Index != 1 {
 		t.Errorf("time out of range: %v", err)
 	}
 	rows[1] = base.Row{Ordinal: 77}
-	if _, err := e.Write(t.Context(), rows); !errors.As(err, &pointErr) || pointErr.Index != 1 {
+	if _, err := e.Write(t.Context(), rows, nil); !errors.As(err, &pointErr) || pointErr.Index != 1 {
 		t.Errorf("foreign series: %v", err)
 	}
 	large := make([]base.Row, 4<<20)
 	for i := range large {
 		large[i] = base.Row{TS: int64(i), Value: 0.1}
 	}
-	if _, err := e.Write(t.Context(), large); !errors.Is(err, ErrTooLarge) {
+	if _, err := e.Write(t.Context(), large, nil); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("large batch: %v", err)
 	}
 	if n, err := readRaw(e); n != 0 || err != nil {
@@ -181,7 +181,7 @@ func TestRefusedBatches(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Write(t.Context(), rows[:1]); !errors.Is(err, ErrClosed) {
+	if _, err := e.Write(t.Context(), rows[:1], nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("write after close: %v", err)
 	}
 	if _, err := e.Query(t.Context(), everything); !errors.Is(err, ErrClosed) {
@@ -197,7 +197,7 @@ func TestQueryLimits(t *testing.T) {
 	for _, parallel := range []int{1, 4} {
 		e := openTest(t, fsys.NewMem(), Options{})
 		for ts := range int64(10) {
-			if _, err := e.Write(t.Context(), rowsOf(t, e, 5, ts, 1)); err != nil {
+			if _, err := e.Write(t.Context(), rowsOf(t, e, 5, ts, 1), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -248,7 +248,7 @@ func TestFlushEndsUnderLoad(t *testing.T) {
 			for i := range mine {
 				mine[i].TS++
 			}
-			if _, err := e.Write(context.Background(), mine); err != nil {
+			if _, err := e.Write(context.Background(), mine, nil); err != nil {
 				t.Error(err)
 				return
 			}
@@ -297,7 +297,7 @@ func TestNamelessSeries(t *testing.T) {
 		}
 	}
 	find(e, shown)
-	if _, err := e.Write(t.Context(), []base.Row{{TS: 1, Value: 1, Ordinal: nameless.Ordinal}}); err != nil {
+	if _, err := e.Write(t.Context(), []base.Row{{TS: 1, Value: 1, Ordinal: nameless.Ordinal()}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	find(e, shown, shown)
@@ -305,11 +305,11 @@ func TestNamelessSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	named, err := e.Resolve("room.temp", nil)
-	if err != nil || named.Ordinal != nameless.Ordinal || named.ID != id {
+	if err != nil || named.Ordinal() != nameless.Ordinal() || named.ID != id {
 		t.Fatalf("the name got %+v, %v", named, err)
 	}
 	find(e, "room.temp", "room.temp") // its points are there already
-	if _, err := e.Write(t.Context(), []base.Row{{TS: 2, Value: 1, Ordinal: named.Ordinal}}); err != nil {
+	if _, err := e.Write(t.Context(), []base.Row{{TS: 2, Value: 1, Ordinal: named.Ordinal()}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // from the log, then from the catalog
@@ -331,7 +331,7 @@ func TestFlushLayout(t *testing.T) {
 	fs := fsys.NewMem()
 	e := openTest(t, fs, Options{})
 	for _, ts := range []int64{5, base.Hour + 7, 3, -base.Hour / 2, 5} {
-		if _, err := e.Write(t.Context(), rowsOf(t, e, 2, ts, float64(ts))); err != nil {
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 2, ts, float64(ts)), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -400,7 +400,7 @@ func TestTrace(t *testing.T) {
 			return err
 		})
 		stage("write", func() error {
-			_, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1))
+			_, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1), nil)
 			return err
 		})
 		stage("flush", func() error {
@@ -409,7 +409,7 @@ func TestTrace(t *testing.T) {
 			return err
 		})
 		stage("close", func() error {
-			if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 2, 2)); err != nil {
+			if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 2, 2), nil); err != nil {
 				return err
 			}
 			return e.Close()

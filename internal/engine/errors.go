@@ -17,6 +17,9 @@ var (
 	ErrDiskFull      = errors.New("disk is full")
 	ErrStorageFailed = errors.New("storage failed: no more writes until the database is opened again")
 	ErrLimit         = errors.New("query limit exceeded")
+	ErrReadOnly      = errors.New("database is open for reading only")
+	ErrBusy          = errors.New("database changes too quickly to be read; try again")
+	ErrTooOld        = errors.New("older than what retention keeps")
 )
 
 // PointError reports the first point of a batch that cannot be stored, see the root
@@ -36,6 +39,9 @@ func (e *PointError) Error() string {
 func (e *PointError) Unwrap() error { return e.Err }
 
 var errTimeRange = fmt.Errorf("time is outside the accepted range %d to %d ns", base.MinTime, base.MaxTime)
+
+// errStale is the answer to a batch that must be encoded again, see writer.refuse.
+var errStale = errors.New("a series of the batch was declared dead meanwhile")
 
 // errUnknownOutcome is joined to the context's error when a batch was already in the
 // hands of the writer loop.

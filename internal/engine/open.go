@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"maps"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -11,6 +12,7 @@ import (
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/memtable"
+	"github.com/sydradb/sydradb/internal/tombstone"
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
@@ -62,7 +64,7 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 			}
 		}
 	}
-	r := &recovery{fs: fs, opts: opts, reg: newRegistry(opts.HashSeries), created: isNew}
+	r := &recovery{fs: fs, opts: opts, reg: newRegistry(opts), created: isNew}
 	if err := r.run(); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -98,6 +100,9 @@ func (r *recovery) run() error {
 		return err
 	}
 	if err = r.openCatalog(); err != nil {
+		return err
+	}
+	if err = r.loadDeletes(); err != nil {
 		return err
 	}
 	if err = r.replay(); err != nil {
@@ -137,13 +142,18 @@ func (r *recovery) isTorn(s *manifest.State) (bool, error) {
 			return false, err
 		}
 	}
+	for i := range s.Deletes {
+		if found, err := fsys.Exists(r.fs, s.Deletes[i].Path); err != nil || !found {
+			return false, err
+		}
+	}
 	return true, nil
 }
 
 // openCatalog loads the series that MANIFEST vouches for.
 func (r *recovery) openCatalog() error {
 	at := r.read.Catalog
-	file, err := catalog.OpenFile(r.fs, at.Generation, at.Bytes, r.reg.catalog)
+	file, err := catalog.OpenFile(r.fs, at.Generation, at.Bytes, r.reg.now().catalog)
 	if errors.Is(err, iofs.ErrNotExist) {
 		return &base.CorruptionError{File: base.CatalogFile(at.Generation), Offset: base.WholeFile, Err: errors.New("missing")}
 	}
@@ -151,13 +161,33 @@ func (r *recovery) openCatalog() error {
 		return err
 	}
 	r.catalog = file
-	r.reg.indexAll()
 	return nil
 }
 
-// replay puts the records that are in no segment file yet into a new memtable.
-func (r *recovery) replay() error {
+// loadDeletes reads the deletions that MANIFEST names. Without one of them points would
+// come back, so each must be there.
+func (r *recovery) loadDeletes() error {
 	r.state = newState(memtable.NewSlabs(2*r.opts.MemtableBytes), r.reg, newFileSet(r.read.Live))
+	r.state.setHorizonsLocked(maps.Clone(r.read.Horizon))
+	for i := range r.read.Deletes {
+		d := &r.read.Deletes[i]
+		t, err := tombstone.Load(r.fs, tombstone.File{Path: d.Path, Bytes: d.Bytes, BLAKE3: d.BLAKE3})
+		if errors.Is(err, iofs.ErrNotExist) {
+			err = &base.CorruptionError{File: d.Path, Offset: base.WholeFile, Err: errors.New("missing")}
+		}
+		if err == nil && t.LSN != d.LSN {
+			err = &base.CorruptionError{File: d.Path, Offset: base.WholeFile, Err: fmt.Errorf("it is of record %d, MANIFEST says of %d", t.LSN, d.LSN)}
+		}
+		if err != nil {
+			return err
+		}
+		r.state.mu.tombstones = r.state.mu.tombstones.With(t)
+	}
+	return nil
+}
+
+// replay puts the records that are in no file yet into a new memtable.
+func (r *recovery) replay() error {
 	log, report, err := wal.Open(r.fs, wal.OpenOptions{
 		UUID:    r.uuid,
 		Flushed: r.read.FlushedLSN,
@@ -169,6 +199,7 @@ func (r *recovery) replay() error {
 		return err
 	}
 	r.log = log
+	r.reg.indexAll()
 	if t := report.Torn; t != nil {
 		r.opts.Logger.Warn("cut off the torn end of the log; it held nothing that was acknowledged as durable",
 			"file", t.File, "offset", t.Offset, "bytes", t.Bytes, "kept", t.Kept, "cause", t.Cause)
@@ -202,16 +233,25 @@ func (r *recovery) apply(rec wal.Record) error {
 	switch rec.Type {
 	case wal.TypeHeader, wal.TypeMark:
 		return nil
+	case wal.TypeDelete:
+		return r.applyDelete(rec)
 	case wal.TypeBatch:
 	default:
 		return fmt.Errorf("%w: %s has a record of type %d at offset %d", ErrFormat, rec.File, rec.Type, rec.Offset)
 	}
-	register := func(reg base.Registration) error {
-		return r.reg.replayed([]base.Registration{reg})
-	}
-	if err := r.decoder.Decode(rec.Body, register, r.applyRows); err != nil {
+	if err := r.decoder.Decode(rec.Body, r.reg.replayed, r.applyRows); err != nil {
 		return rec.Corrupt(err)
 	}
+	return nil
+}
+
+// applyDelete replays a deletion.
+func (r *recovery) applyDelete(rec wal.Record) error {
+	start, end, ids, err := wal.DecodeDelete(rec.Body)
+	if err != nil {
+		return rec.Corrupt(err)
+	}
+	r.state.deleteLocked(&tombstone.Tombstone{LSN: rec.LSN, Start: start, End: end, IDs: ids})
 	return nil
 }
 
@@ -221,7 +261,7 @@ func (r *recovery) applyRows(rows []base.Row) error {
 			return errTimeRange
 		}
 	}
-	if o, found := r.reg.catalog.FirstUnknown(rows); found {
+	if o, found := r.reg.now().catalog.FirstUnknown(rows); found {
 		return fmt.Errorf("a point of series %d, which nothing has introduced", o)
 	}
 	r.state.mu.active.Apply(rows)
@@ -230,22 +270,24 @@ func (r *recovery) applyRows(rows []base.Row) error {
 
 // engine returns the engine over what was recovered, and starts it.
 func (r *recovery) engine() *Engine {
-	files := &flusher{
-		fs: r.fs, logger: r.opts.Logger, state: r.state,
-		manifest: r.manifest, catalog: r.catalog, rewriteSlack: r.opts.RewriteSlack,
-	}
-	s := r.manifest.State()
-	files.flushed.Store(uint64(s.FlushedLSN))
-	files.sizes.manifest.Store(s.Bytes)
-	files.sizes.catalog.Store(s.Catalog.Bytes)
+	lastWall := r.read.Wall
+	ledger := newLedger(r.fs, &r.opts, r.manifest, r.catalog)
+	disk := &diskLimit{max: r.opts.MaxDiskBytes}
+	disk.measure(r.fs, r.opts.Logger)
 	e := &Engine{
 		fs:     r.fs,
+		opts:   r.opts,
 		cache:  newCache(r.opts.CacheBytes),
 		reg:    r.reg,
 		state:  r.state,
-		files:  files,
-		writer: newWriter(r.opts, r.log, r.state, files),
+		ledger: ledger,
+		writer: newWriter(r.opts, r.log, r.state, ledger, disk),
 	}
+	e.maintenance = &maintenance{
+		fs: r.fs, opts: r.opts, logger: r.opts.Logger, cache: e.cache, reg: r.reg, state: r.state,
+		ledger: ledger, writer: e.writer, disk: disk, expiry: newExpiry(&r.opts, lastWall),
+	}
+	e.maintenance.start()
 	go e.writer.run()
 	return e
 }

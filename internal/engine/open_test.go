@@ -21,7 +21,7 @@ func killedDatabase(t *testing.T, torn bool) *fsys.Mem {
 	fs := fsys.NewMem()
 	e := openTest(t, fs, Options{Sync: SyncAlways})
 	for i := range 3 {
-		if _, err := e.Write(t.Context(), rowsOf(t, e, 3, int64(i), 1)); err != nil {
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 3, int64(i), 1), nil); err != nil {
 			t.Fatal(err)
 		}
 		if i == 0 {
@@ -186,7 +186,7 @@ func TestEmptyHoursGo(t *testing.T) {
 		}
 	}
 	for _, ts := range []int64{0, base.Hour} {
-		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, ts, 1)); err != nil {
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, ts, 1), nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/retention"
 )
 
 // SyncPolicy says when the log is synced.
@@ -29,6 +30,12 @@ func (p SyncPolicy) String() string {
 	}
 }
 
+// Values of Options.MaxSegmentFiles beside numbers of files.
+const (
+	NeverPack  = -1
+	AlwaysPack = -2
+)
+
 // MinMemtableBytes is the least size of a memtable: what a handful of series needs.
 const MinMemtableBytes = 4 << 10
 
@@ -38,6 +45,8 @@ const (
 	minFlushInterval     = 10 * time.Second
 	defaultMemtableBytes = 128 << 20
 	defaultCacheBytes    = 64 << 20
+
+	defaultMaxSegmentFiles = 64
 
 	// bytesPerActiveSeries scales the memtable with the number of series in it: with
 	// half a million of them the default size would flush every few points a series,
@@ -66,6 +75,16 @@ type Options struct {
 	CacheBytes    int64
 	Logger        *slog.Logger
 
+	// MaxSegmentFiles is the number of series up to which a job writes them to single
+	// files, for each bucket: NeverPack, AlwaysPack, or 0 for the default.
+	MaxSegmentFiles int
+	MergeOff        bool // no merging in the background
+	Retention       retention.Rules
+	MaxDiskBytes    int64 // 0 is no limit
+	MaxSeries       int   // 0 is no limit
+
+	// Now is the wall clock. Tests set it.
+	Now func() time.Time
 	// RotateBytes is the size at which the log goes on in a new file. Tests make it small.
 	RotateBytes int64
 	// RewriteSlack is what the MANIFEST may grow by before it is written anew, see
@@ -76,6 +95,15 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() {
+	switch o.MaxSegmentFiles {
+	case 0:
+		o.MaxSegmentFiles = defaultMaxSegmentFiles
+	case AlwaysPack:
+		o.MaxSegmentFiles = 0
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -49,7 +49,7 @@ func newParallelSource(ctx context.Context, e *Engine, snap *snapshot, q Query) 
 		}
 	})
 	for range workers {
-		reader := e.newReader(snap)
+		reader := newReader(e.fs, e.cache, snap)
 		p.workers.Go(func() {
 			for task := range tasks {
 				blocks, err := reader.readAll(ctx, &snap.series[task.index], q.Start, q.End)

@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-
-	"github.com/sydradb/sydradb/internal/base"
 )
 
 // Query says which points to read, see the root package.
@@ -36,7 +34,7 @@ func (e *Engine) Query(ctx context.Context, q Query) (*Iterator, error) {
 	if q.Parallel > 1 && len(snap.series) > 1 {
 		it.source = newParallelSource(ctx, e, snap, q)
 	} else {
-		it.source = &serialSource{reader: e.newReader(snap), snap: snap, query: q}
+		it.source = &serialSource{reader: newReader(e.fs, e.cache, snap), snap: snap, query: q}
 	}
 	return it, nil
 }
@@ -122,11 +120,6 @@ func (s *serialSource) next(ctx context.Context) (Block, error) {
 
 func (s *serialSource) close() {}
 
-// newReader returns a reader of the series in snap.
-func (e *Engine) newReader(snap *snapshot) *seriesReader {
-	return &seriesReader{fs: e.fs, cache: e.cache, snap: snap}
-}
-
 // Find returns the series that sel selects and that have a point from start to end.
 func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*Series, error) {
 	if err := e.usable(); err != nil {
@@ -137,7 +130,7 @@ func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*S
 		return nil, err
 	}
 	defer snap.release()
-	reader := e.newReader(snap)
+	reader := newReader(e.fs, e.cache, snap)
 	var found []*Series
 	for i := range snap.series {
 		has, err := reader.has(ctx, &snap.series[i], start, end)
@@ -151,35 +144,48 @@ func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*S
 	return found, nil
 }
 
-// has reports whether the series has a point from start to end. A file is read only
+// has reports whether the series has a point from start to end. A piece is read only
 // if its bounds do not tell.
 func (r *seriesReader) has(ctx context.Context, s *seriesView, start, end int64) (bool, error) {
-	if start <= base.MinTime && end >= base.MaxTime {
-		return true, nil // a series exists because it has a point
-	}
+	r.id, r.start, r.end = s.ID, max(start, r.snap.horizons.of(s.Name)), end
 	for i := range r.snap.tables {
-		if r.snap.tables[i].table != nil && r.snap.tables[i].cells.Contains(s.positions[i], start, end) {
+		if r.tableHas(i, s) {
 			return true, nil
 		}
 	}
-	r.files = r.snap.files.of(r.files[:0], s.ID, start, end)
-	for i := range r.files {
-		if r.files[i].StartTS >= start || r.files[i].EndTS <= end {
-			return true, nil
-		}
-	}
-	r.start, r.end = start, end
-	for i := range r.files {
+	r.findFiles()
+	for len(r.files) > 0 {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		points, err := r.readFile(&r.files[i].Entry)
-		if err != nil {
+		if err := r.findPieces(); err != nil {
 			return false, err
 		}
-		if points.len() > 0 {
-			return true, nil
+		for i := range r.pieces {
+			if has, err := r.pieceHas(&r.pieces[i]); has || err != nil {
+				return has, err
+			}
 		}
 	}
 	return false, nil
+}
+
+func (r *seriesReader) tableHas(i int, s *seriesView) bool {
+	t := &r.snap.tables[i]
+	if t.table == nil || !t.cells.Contains(s.positions[i], r.start, r.end) {
+		return false
+	}
+	if len(r.snap.tombstones.For(r.hidden[:0], s.ID, t.seq, r.start, r.end)) == 0 {
+		return true
+	}
+	return r.readTable(i, s).len() > 0
+}
+
+func (r *seriesReader) pieceHas(p *piece) (bool, error) {
+	hidden := len(r.snap.tombstones.For(r.hidden[:0], r.id, p.seq, p.start, p.end)) > 0
+	if !hidden && (p.start >= r.start && p.start <= r.end || p.end >= r.start && p.end <= r.end) {
+		return true, nil
+	}
+	points, err := r.readPiece(p)
+	return points.len() > 0, err
 }

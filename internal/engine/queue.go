@@ -7,15 +7,18 @@ import (
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/tombstone"
 )
 
-// request is a batch on its way through the writer loop.
+// request is a batch, or a deletion, on its way through the writer loop.
 type request struct {
-	frame []byte              // encoded record, without its LSNs
-	rows  []base.Row          // the caller's, read when the record is applied
-	regs  []base.Registration // of series that the log does not know yet
-	done  chan error          // receives the outcome once
-	timer *time.Timer
+	frame    []byte               // encoded record, without its LSNs
+	rows     []base.Row           // the caller's, read when the record is applied
+	regs     []base.Registration  // of series that the log does not know yet
+	deaths   uint64               // registry.deaths when it was encoded
+	deletion *tombstone.Tombstone // instead of rows; its LSN is set when it is applied
+	done     chan error           // receives the outcome once
+	timer    *time.Timer
 }
 
 // requests keeps requests that are not in use. Each engine has its own, as timers
@@ -34,7 +37,7 @@ func (p *requests) get() *request {
 // put takes r back. Requires: the writer loop is done with it.
 func (p *requests) put(r *request) {
 	r.timer.Stop()
-	r.rows = nil
+	r.rows, r.deletion = nil, nil
 	r.regs = r.regs[:0]
 	if cap(r.frame) > 1<<20 {
 		r.frame = nil
@@ -154,6 +157,13 @@ func (q *queue) take(group []*request) []*request {
 		q.wake()
 	}
 	return group
+}
+
+// len returns how many requests wait.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.mu.waiting)
 }
 
 // close refuses later puts; what waits already is still served.

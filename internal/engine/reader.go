@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -9,39 +10,65 @@ import (
 	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/memtable"
 	"github.com/sydradb/sydradb/internal/segment"
+	"github.com/sydradb/sydradb/internal/tombstone"
 )
 
 // seriesReader reads one series of a snapshot after the other, as runs of points in
-// ascending order. Files that overlap in time are merged; between them each file is
-// a run of its own, so that memory does not grow with the range. Its buffers serve
-// all series; it belongs to one goroutine.
+// ascending order. Files that overlap in time are merged piece by piece, a piece being a
+// segment file or a block of a pack; between them each piece is a run of its own, so
+// that memory does not grow with the range. Its buffers serve all series; it belongs to
+// one goroutine.
 type seriesReader struct {
 	fs    fsys.FS
 	cache *cache
 	snap  *snapshot
+	packs packReaders
 
+	id         base.SeriesID
 	start, end int64
-	files      []sourceFile // not read yet, in order of their start
+	files      []sourceFile // not looked into yet, in order of their start
+	pieces     []piece      // not read yet, in order of their start, before all of files
 	memory     columns      // points of the memtables not returned yet
 	inMemory   [2]memtable.Columns
 	both       columns    // merge of the memtables
-	buffers    [3]columns // of files and merges, used in turn
+	buffers    [3]columns // of pieces and merges, used in turn
 	turn       int
+	hidden     []tombstone.Range
+}
+
+// sourceFile is a file that may hold points of the series, with its precedence.
+type sourceFile struct {
+	start, end int64
+	seq        base.LSN
+	segment    *manifest.Entry // or
+	pack       *packFile
+}
+
+// piece is a part of a file that holds points of the series.
+type piece struct {
+	start, end int64
+	seq        base.LSN
+	segment    *manifest.Entry // or
+	pack       *packReader
+	block      int // of the pack's series
+}
+
+// newReader returns a reader of the series in snap.
+func newReader(fs fsys.FS, cache *cache, snap *snapshot) *seriesReader {
+	return &seriesReader{fs: fs, cache: cache, snap: snap}
 }
 
 // open begins with series s from start to end.
 func (r *seriesReader) open(s *seriesView, start, end int64) {
-	r.start, r.end = start, end
-	r.files = r.snap.files.of(r.files[:0], s.ID, start, end)
+	r.id, r.start, r.end = s.ID, max(start, r.snap.horizons.of(s.Name)), end
+	r.findFiles()
+	r.pieces = r.pieces[:0]
 	r.memory = columns{}
+	var parts [2]columns
 	for i := range r.snap.tables {
-		c := &r.inMemory[i]
-		c.Reset()
-		if r.snap.tables[i].table != nil {
-			r.snap.tables[i].cells.AppendRange(c, s.positions[i], start, end)
-		}
+		parts[i] = r.readTable(i, s)
 	}
-	switch older, newer := columnsOf(&r.inMemory[0]), columnsOf(&r.inMemory[1]); {
+	switch older, newer := parts[0], parts[1]; {
 	case older.len() == 0:
 		r.memory = newer
 	case newer.len() == 0:
@@ -53,20 +80,60 @@ func (r *seriesReader) open(s *seriesView, start, end int64) {
 	}
 }
 
+// readTable returns the points that a memtable has of s.
+func (r *seriesReader) readTable(i int, s *seriesView) columns {
+	c, t := &r.inMemory[i], &r.snap.tables[i]
+	c.Reset()
+	if t.table == nil {
+		return columns{}
+	}
+	t.cells.AppendRange(c, s.positions[i], r.start, r.end)
+	return r.hide(columnsOf(c), t.seq)
+}
+
+// findFiles lists the files that may have points of the series, in order of time.
+func (r *seriesReader) findFiles() {
+	r.files = r.files[:0]
+	for _, run := range r.snap.files.runs {
+		if !run.overlaps(r.start, r.end) {
+			continue
+		}
+		files := run.segmentsOf(r.id, r.start, r.end)
+		for i := range files {
+			f := &files[i]
+			r.files = append(r.files, sourceFile{f.StartTS, f.EndTS, run.seq, f, nil})
+		}
+		for _, p := range run.packs {
+			if p.StartTS <= r.end && p.EndTS >= r.start {
+				r.files = append(r.files, sourceFile{p.StartTS, p.EndTS, run.seq, nil, p})
+			}
+		}
+	}
+	slices.SortFunc(r.files, func(a, b sourceFile) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.seq, b.seq))
+	})
+}
+
 // next returns the next points of the series, none at its end. They are valid until
 // the next call.
 func (r *seriesReader) next(ctx context.Context) (columns, error) {
-	for len(r.files) > 0 {
+	for len(r.pieces) > 0 || len(r.files) > 0 {
 		if err := ctx.Err(); err != nil {
 			return columns{}, err
 		}
+		if len(r.pieces) == 0 {
+			if err := r.findPieces(); err != nil {
+				return columns{}, err
+			}
+			continue
+		}
 		overlapping, end := r.takeOverlapping()
-		points, err := r.readFiles(overlapping)
+		points, err := r.readPieces(overlapping)
 		if err != nil {
 			return columns{}, err
 		}
 		n := r.memory.len()
-		if len(r.files) > 0 {
+		if len(r.pieces) > 0 || len(r.files) > 0 {
 			n, _ = slices.BinarySearch(r.memory.times, end+1)
 		}
 		if n > 0 {
@@ -82,31 +149,70 @@ func (r *seriesReader) next(ctx context.Context) (columns, error) {
 	return points, nil
 }
 
-// takeOverlapping takes the next file and all that overlap it, directly or by way of
-// one another, in order of precedence; end is the last time in any of them.
-func (r *seriesReader) takeOverlapping() (files []sourceFile, end int64) {
-	end = r.files[0].EndTS
-	n := 1
-	for n < len(r.files) && r.files[n].StartTS <= end {
-		end = max(end, r.files[n].EndTS)
-		n++
-	}
-	files, r.files = r.files[:n], r.files[n:]
-	slices.SortFunc(files, func(a, b sourceFile) int {
-		if a.seq < b.seq {
-			return -1
+// findPieces takes the next file and all that overlap it, directly or by way of one
+// another, and finds the pieces of them that hold points of the series.
+func (r *seriesReader) findPieces() error {
+	r.pieces = r.pieces[:0]
+	r.packs.recall()
+	end := r.files[0].end
+	n := 0
+	for ; n < len(r.files) && r.files[n].start <= end; n++ {
+		f := &r.files[n]
+		end = max(end, f.end)
+		if f.segment != nil {
+			r.pieces = append(r.pieces, piece{start: f.start, end: f.end, seq: f.seq, segment: f.segment})
+			continue
 		}
-		return 1
+		if err := r.findBlocks(f); err != nil {
+			return err
+		}
+	}
+	r.files = r.files[n:]
+	slices.SortFunc(r.pieces, func(a, b piece) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.seq, b.seq))
 	})
-	return files, end
+	return nil
 }
 
-// readFiles merges the points of files, the later of which take precedence, within
+// findBlocks appends the blocks of a pack that hold points of the series.
+func (r *seriesReader) findBlocks(f *sourceFile) error {
+	pack, err := r.packs.open(r.fs, r.cache, f.pack)
+	if err != nil {
+		return err
+	}
+	found, err := pack.reader.Find(r.id, &pack.series)
+	if err != nil || !found {
+		return err
+	}
+	for i := range pack.series.Blocks {
+		b := &pack.series.Blocks[i]
+		if b.First <= r.end && b.Last >= r.start {
+			r.pieces = append(r.pieces, piece{start: b.First, end: b.Last, seq: f.seq, pack: pack, block: i})
+		}
+	}
+	return nil
+}
+
+// takeOverlapping takes the next piece and all that overlap it, directly or by way of
+// one another, in order of precedence; end is the last time in any of them.
+func (r *seriesReader) takeOverlapping() (pieces []piece, end int64) {
+	end = r.pieces[0].end
+	n := 1
+	for n < len(r.pieces) && r.pieces[n].start <= end {
+		end = max(end, r.pieces[n].end)
+		n++
+	}
+	pieces, r.pieces = r.pieces[:n], r.pieces[n:]
+	slices.SortStableFunc(pieces, func(a, b piece) int { return cmp.Compare(a.seq, b.seq) })
+	return pieces, end
+}
+
+// readPieces merges the points of pieces, the later of which take precedence, within
 // the range.
-func (r *seriesReader) readFiles(files []sourceFile) (columns, error) {
+func (r *seriesReader) readPieces(pieces []piece) (columns, error) {
 	var points columns
-	for i := range files {
-		newer, err := r.readFile(&files[i].Entry)
+	for i := range pieces {
+		newer, err := r.readPiece(&pieces[i])
 		if err != nil {
 			return columns{}, err
 		}
@@ -119,30 +225,60 @@ func (r *seriesReader) readFiles(files []sourceFile) (columns, error) {
 	return points, nil
 }
 
-// readFile returns the points of one file within the range, in a buffer.
-func (r *seriesReader) readFile(e *manifest.Entry) (columns, error) {
-	data := r.cache.get(e.Path)
+// readPiece returns the points of one piece within the range that no deletion hides, in
+// a buffer.
+func (r *seriesReader) readPiece(p *piece) (columns, error) {
+	dst := r.buffer()
+	dst.reset()
+	var err error
+	if p.segment != nil {
+		err = r.readSegment(dst, p.segment)
+	} else {
+		dst.times, dst.values, err = p.pack.reader.AppendBlock(dst.times, dst.values, &p.pack.series, p.block)
+	}
+	if err != nil {
+		return columns{}, err
+	}
+	lo, hi := 0, dst.len()
+	if p.start < r.start {
+		lo, _ = slices.BinarySearch(dst.times, r.start)
+	}
+	if p.end > r.end {
+		hi, _ = slices.BinarySearch(dst.times, r.end+1)
+	}
+	return r.hide(dst.slice(lo, hi), p.seq), nil
+}
+
+// readSegment appends the points of a segment file.
+func (r *seriesReader) readSegment(dst *columns, e *manifest.Entry) error {
+	key := cacheKey{e.Path, wholeFile}
+	data := r.cache.get(key)
 	if data == nil {
 		var err error
 		if data, err = segment.Load(r.fs, *e, nil); err != nil {
-			return columns{}, err
+			return err
 		}
-		r.cache.put(e.Path, data)
+		r.cache.put(key, data)
 	}
-	dst := r.buffer()
 	var err error
-	dst.times, dst.values, err = segment.AppendColumns(dst.times[:0], dst.values[:0], data)
+	dst.times, dst.values, err = segment.AppendColumns(dst.times, dst.values, data)
 	if err != nil {
-		return columns{}, &base.CorruptionError{File: e.Path, Offset: base.WholeFile, Part: "segment", Err: err}
+		return &base.CorruptionError{File: e.Path, Offset: base.WholeFile, Part: "segment", Err: err}
 	}
-	lo, hi := 0, dst.len()
-	if e.StartTS < r.start {
-		lo, _ = slices.BinarySearch(dst.times, r.start)
+	return nil
+}
+
+// hide takes out the points that deletions hide in a source with the given seq.
+func (r *seriesReader) hide(c columns, seq base.LSN) columns {
+	if len(r.snap.tombstones) == 0 || c.len() == 0 {
+		return c
 	}
-	if e.EndTS > r.end {
-		hi, _ = slices.BinarySearch(dst.times, r.end+1)
+	r.hidden = r.snap.tombstones.For(r.hidden[:0], r.id, seq, c.times[0], c.times[c.len()-1])
+	if len(r.hidden) == 0 {
+		return c
 	}
-	return dst.slice(lo, hi), nil
+	times, values := tombstone.Hide(c.times, c.values, r.hidden)
+	return columns{times, values}
 }
 
 // merge returns older and newer in one; newer wins. The result is in a buffer.
@@ -159,3 +295,84 @@ func (r *seriesReader) buffer() *columns {
 	r.turn = (r.turn + 1) % len(r.buffers)
 	return &r.buffers[r.turn]
 }
+
+// maxPackReaders bounds how many packs a reader keeps ready from one series to the next.
+const maxPackReaders = 64
+
+// packReader is a pack with the series looked up last.
+type packReader struct {
+	reader *segment.PackReader
+	series segment.PackSeries
+	inUse  bool
+}
+
+// packReaders keeps readers of packs ready.
+type packReaders struct {
+	byPath map[string]*packReader
+}
+
+// recall says that no reader handed out so far is used any more.
+func (p *packReaders) recall() {
+	for _, r := range p.byPath {
+		r.inUse = false
+	}
+}
+
+// open returns a reader of the pack f, which is valid until recall.
+func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, error) {
+	if r, ok := p.byPath[f.Path]; ok {
+		r.inUse = true
+		return r, nil
+	}
+	pack, err := f.pack(fs)
+	if err != nil {
+		return nil, err
+	}
+	if p.byPath == nil {
+		p.byPath = make(map[string]*packReader)
+	}
+	for path, r := range p.byPath {
+		if len(p.byPath) < maxPackReaders {
+			break
+		}
+		if !r.inUse {
+			delete(p.byPath, path)
+		}
+	}
+	r := &packReader{reader: pack.Reader(fileReader{fs, f.Path}, cachedPieces{cache, f.Path}), inUse: true}
+	p.byPath[f.Path] = r
+	return r, nil
+}
+
+// fileReader reads a file that it opens each time: nothing has to be closed, and no
+// number of packs uses up descriptors. What is read often is in the cache, and what is
+// read in order is read in large pieces.
+type fileReader struct {
+	fs   fsys.FS
+	path string
+}
+
+// ReadAt implements io.ReaderAt.
+func (f fileReader) ReadAt(p []byte, offset int64) (n int, err error) {
+	file, err := f.fs.Open(f.path)
+	if err != nil {
+		return 0, err
+	}
+	n, err = file.ReadAt(p, offset)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return n, err
+}
+
+// cachedPieces gives a pack its part of the cache.
+type cachedPieces struct {
+	cache *cache
+	path  string
+}
+
+// Get implements segment.Pieces.
+func (c cachedPieces) Get(offset int64) []byte { return c.cache.get(cacheKey{c.path, offset}) }
+
+// Put implements segment.Pieces.
+func (c cachedPieces) Put(offset int64, data []byte) { c.cache.put(cacheKey{c.path, offset}, data) }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/catalog"
@@ -13,15 +14,29 @@ import (
 	"github.com/sydradb/sydradb/internal/tags"
 )
 
+// register is the catalog of series and the index over their tags, which share a
+// dictionary and so are replaced together.
+type register struct {
+	catalog *catalog.Catalog
+	index   *tags.Index
+}
+
 // registry knows the series: their names in the catalog, the index over their tags,
 // and which of them the CATALOG file does not hold yet.
 //
 // A series enters the catalog when a caller resolves it, but the index, and with it
 // the sight of readers, only when a log record has introduced it: what was never
-// written is never found.
+// written is never found. It leaves both when it is dead, see lifecycle.go.
 type registry struct {
-	catalog *catalog.Catalog
-	index   *tags.Index
+	current atomic.Pointer[register]
+
+	// renewal is held for reading by those who add series, other than the writer loop,
+	// and for writing by the loop while it replaces the register.
+	renewal sync.RWMutex
+
+	// deaths counts how often series have been declared dead. A batch carries the
+	// number under which it was encoded.
+	deaths atomic.Uint64
 
 	mu struct {
 		sync.Mutex
@@ -30,70 +45,119 @@ type registry struct {
 	}
 }
 
-func newRegistry(hash func([]byte) uint64) *registry {
+func newRegistry(opts Options) *registry {
 	d := dict.New()
-	return &registry{
-		catalog: catalog.New(d, catalog.Options{Hash: hash}),
+	r := &registry{}
+	r.current.Store(&register{
+		catalog: catalog.New(d, catalog.Options{Hash: opts.HashSeries, MaxSeries: opts.MaxSeries}),
 		index:   tags.New(d),
+	})
+	return r
+}
+
+// now returns the register in use.
+func (r *registry) now() *register { return r.current.Load() }
+
+// resolve returns the series with this name and these tags, registering it if it is new.
+func (r *registry) resolve(name string, tags []base.Tag) (*Series, error) {
+	r.renewal.RLock()
+	defer r.renewal.RUnlock()
+	reg := r.now()
+	o, err := reg.catalog.Resolve(name, tags)
+	if err != nil {
+		return nil, err
 	}
+	r.named(reg, o)
+	return reg.series(o), nil
+}
+
+// resolveID returns the series with this id, registering one without a name if it is new.
+func (r *registry) resolveID(id base.SeriesID, tags []base.Tag) (*Series, error) {
+	r.renewal.RLock()
+	defer r.renewal.RUnlock()
+	reg := r.now()
+	o, err := reg.catalog.ResolveID(id, tags)
+	if err != nil {
+		return nil, err
+	}
+	return reg.series(o), nil
+}
+
+// refresh registers s anew if its ordinal has become void.
+func (r *registry) refresh(s *Series) error {
+	if r.now().catalog.Known(s.Ordinal()) {
+		return nil
+	}
+	var again *Series
+	var err error
+	if s.nameless {
+		again, err = r.resolveID(s.ID, s.Tags)
+	} else {
+		again, err = r.resolve(s.Name, s.Tags)
+	}
+	if err == nil {
+		s.ordinal.Store(uint32(again.Ordinal()))
+	}
+	return err
 }
 
 // logged takes note that a log record with these registrations has been written.
-// Requires: the write lock of the state, or no readers yet.
+// Requires: the write lock of the state, or no readers yet; the writer loop.
 func (r *registry) logged(regs []base.Registration) {
-	fresh := r.catalog.SetLogged(regs)
+	reg := r.now()
+	fresh := reg.catalog.SetLogged(regs)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, reg := range fresh {
-		r.indexLocked(reg.Ordinal)
-		r.mu.unsaved = append(r.mu.unsaved, reg.Ordinal)
+	for _, f := range fresh {
+		r.indexLocked(reg, f.Ordinal)
+		r.mu.unsaved = append(r.mu.unsaved, f.Ordinal)
 	}
 }
 
-// replayed is logged for a record that recovery has read.
-func (r *registry) replayed(regs []base.Registration) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, reg := range regs {
-		known := r.catalog.Known(reg.Ordinal) && (reg.Name == "" || r.catalog.Name(reg.Ordinal) != "")
-		if err := r.catalog.Register(reg); err != nil {
-			return err
-		}
-		if !known {
-			r.indexLocked(reg.Ordinal)
-			r.mu.unsaved = append(r.mu.unsaved, reg.Ordinal)
-		}
+// replayed takes note of a registration that recovery has read in the log. Readers see
+// nothing of it until indexAll.
+func (r *registry) replayed(reg base.Registration) error {
+	now := r.now()
+	known := now.catalog.Known(reg.Ordinal) && (reg.Name == "" || now.catalog.Name(reg.Ordinal) != "")
+	if err := now.catalog.Register(reg); err != nil {
+		return err
+	}
+	if !known {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.mu.unsaved = append(r.mu.unsaved, reg.Ordinal)
 	}
 	return nil
 }
 
 // named lets a series that readers know by its id be found under the name that it may
 // just have got. What no log record has introduced stays unknown.
-func (r *registry) named(o base.Ordinal) {
-	if !r.catalog.Unlogged() || !r.index.Contains(o) {
+func (r *registry) named(reg *register, o base.Ordinal) {
+	if !reg.catalog.Unlogged() || !reg.index.Contains(o) {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.indexLocked(o)
+	r.indexLocked(reg, o)
 }
 
-// indexAll makes all series of the catalog known to readers: those that the CATALOG
-// file holds.
+// indexAll makes all series known to readers that recovery has found in the CATALOG file
+// and in the log.
 func (r *registry) indexAll() {
+	reg := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for o := range r.catalog.Limit() {
-		if r.catalog.Known(o) {
-			r.indexLocked(o)
-		}
+	for o := range reg.catalog.Living() {
+		r.indexLocked(reg, o)
 	}
+	// A series that died may have come back under another ordinal.
+	r.mu.unsaved = slices.DeleteFunc(r.mu.unsaved, func(o base.Ordinal) bool { return !reg.catalog.Known(o) })
 }
 
 // indexLocked makes the series o known to readers. Requires: r.mu.
-func (r *registry) indexLocked(o base.Ordinal) {
-	r.mu.pairs = r.catalog.Pairs(r.mu.pairs[:0], o)
-	r.index.Add(o, r.mu.pairs)
+func (r *registry) indexLocked(reg *register, o base.Ordinal) {
+	r.mu.pairs = reg.catalog.Pairs(r.mu.pairs[:0], o)
+	reg.index.Add(o, r.mu.pairs)
 }
 
 // takeUnsaved returns the series that the CATALOG file lacks, for a flush to append.
@@ -106,10 +170,12 @@ func (r *registry) takeUnsaved() []base.Ordinal {
 }
 
 // series returns the description of a series.
-func (r *registry) series(o base.Ordinal) *Series {
-	s := &Series{Ordinal: o, ID: r.catalog.ID(o)}
+func (r *register) series(o base.Ordinal) *Series {
+	s := &Series{ID: r.catalog.ID(o)}
+	s.ordinal.Store(uint32(o))
 	s.Name, s.Tags = r.catalog.Describe(nil, o)
 	if s.Name == "" {
+		s.nameless = true
 		s.Name = fmt.Sprintf("%s%x", namelessPrefix, uint64(s.ID))
 	}
 	return s
@@ -117,13 +183,13 @@ func (r *registry) series(o base.Ordinal) *Series {
 
 // selection is a Selector whose costly part has been evaluated.
 type selection struct {
-	reg   *registry
+	reg   *register
 	ids   []base.SeriesID // if not empty, only series with these ids
 	query *tags.Query     // if not nil, only series that it selects
 }
 
 // prepare evaluates what of sel may take long, so that ordinals is quick.
-func (r *registry) prepare(sel Selector) selection {
+func (r *register) prepare(sel Selector) selection {
 	s := selection{reg: r, ids: sel.IDs}
 	if len(s.ids) > 0 {
 		return s
@@ -138,7 +204,7 @@ func (r *registry) prepare(sel Selector) selection {
 
 // cutNameless takes the condition name="series:<id>" out of matchers, if there is a
 // series that is known by this id only: that is how such a series is shown.
-func (r *registry) cutNameless(matchers []tags.Matcher) ([]base.SeriesID, []tags.Matcher) {
+func (r *register) cutNameless(matchers []tags.Matcher) ([]base.SeriesID, []tags.Matcher) {
 	for i, m := range matchers {
 		text, ok := strings.CutPrefix(m.Value(), namelessPrefix)
 		if !ok || m.Key() != base.NameKey || m.Type() != tags.Equal {

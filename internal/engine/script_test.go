@@ -107,10 +107,10 @@ func writeBatch(e *Engine, batch []modelPoint) error {
 				if err != nil {
 					return err
 				}
-				rows[i] = base.Row{TS: p.ts, Value: p.value, Ordinal: series.Ordinal}
+				rows[i] = base.Row{TS: p.ts, Value: p.value, Ordinal: series.Ordinal()}
 			}
 		}
 	}
-	_, err := e.Write(context.Background(), rows)
+	_, err := e.Write(context.Background(), rows, nil)
 	return err
 }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/memtable"
 	"github.com/sydradb/sydradb/internal/tags"
+	"github.com/sydradb/sydradb/internal/tombstone"
+	"github.com/sydradb/sydradb/internal/wal"
 )
 
 // Selector says which series are meant: those that satisfy all Matchers, or with Any
@@ -19,13 +22,18 @@ type Selector struct {
 	IDs      []base.SeriesID
 }
 
-// Series is a series as callers know it. Its fields never change.
+// Series is a series as callers know it. Its exported fields never change.
 type Series struct {
-	Ordinal base.Ordinal
-	ID      base.SeriesID
-	Name    string
-	Tags    []base.Tag // sorted by key
+	ID   base.SeriesID
+	Name string
+	Tags []base.Tag // sorted by key
+
+	nameless bool          // Name was made of the ID
+	ordinal  atomic.Uint32 // changes when a dead series is written to again
 }
+
+// Ordinal returns the number that stands for the series in batches written now.
+func (s *Series) Ordinal() base.Ordinal { return base.Ordinal(s.ordinal.Load()) }
 
 // namelessPrefix stands before the id in the name shown for a series known by id only.
 const namelessPrefix = "series:"
@@ -41,17 +49,21 @@ func compareSeries(a, b *Series) int {
 	)
 }
 
-// snapshot is the state of some series at one moment. It holds the memtables it needs
-// until it is released.
+// snapshot is the state of some series at one moment. It holds the memtables and files
+// it needs until it is released.
 type snapshot struct {
-	files  *fileSet
-	tables [2]tableView // frozen, active: older first
-	series []seriesView // ordered by name and tags
+	state      *state
+	files      *fileSet
+	tombstones tombstone.List
+	horizons   horizons
+	tables     [2]tableView // frozen, active: older first
+	series     []seriesView // ordered by name and tags
 }
 
 // tableView is a memtable at one moment; table is nil if there was none.
 type tableView struct {
 	table *table
+	seq   base.LSN // deletions with a higher one hide its points
 	cells memtable.Snapshot
 }
 
@@ -63,40 +75,69 @@ type seriesView struct {
 
 // snapshot captures the series that sel selects.
 func (s *state) snapshot(sel Selector, maxSeries int) (*snapshot, error) {
-	prepared := s.reg.prepare(sel) // regular expressions meet the known values out here
-
-	s.mu.RLock()
+	var prepared selection
+	for {
+		prepared = s.reg.now().prepare(sel) // regular expressions meet the known values out here
+		s.mu.RLock()
+		if prepared.reg == s.reg.now() {
+			break
+		}
+		s.mu.RUnlock() // the register was renewed meanwhile
+	}
 	ordinals := prepared.ordinals()
 	if maxSeries > 0 && len(ordinals) > maxSeries {
 		s.mu.RUnlock()
 		return nil, fmt.Errorf("%w: %d series selected, at most %d allowed", ErrLimit, len(ordinals), maxSeries)
 	}
-	snap := &snapshot{files: s.mu.files, series: make([]seriesView, len(ordinals))}
-	for i, t := range [2]*table{s.mu.frozen, s.mu.active} {
-		if t == nil || t.Points() == 0 {
-			continue
-		}
-		t.refs.Add(1)
-		snap.tables[i] = tableView{table: t, cells: t.Snapshot()}
-		for k, o := range ordinals {
-			snap.series[k].positions[i], _ = t.Position(o)
+	snap := s.captureLocked()
+	snap.series = make([]seriesView, len(ordinals))
+	for i, t := range snap.tables {
+		if t.table != nil {
+			for k, o := range ordinals {
+				snap.series[k].positions[i], _ = t.table.Position(o)
+			}
 		}
 	}
 	s.mu.RUnlock()
 
 	for k, o := range ordinals {
-		snap.series[k].Series = s.reg.series(o)
+		snap.series[k].Series = prepared.reg.series(o)
 	}
 	slices.SortFunc(snap.series, func(a, b seriesView) int { return compareSeries(a.Series, b.Series) })
 	return snap, nil
 }
 
-// release gives back the memtables.
+// captureLocked returns a snapshot of no series. Requires: s.mu, for reading at least.
+func (s *state) captureLocked() *snapshot {
+	snap := &snapshot{state: s, files: s.mu.files, tombstones: s.mu.tombstones, horizons: s.mu.horizons}
+	s.sets.acquire(snap.files)
+	for i, t := range [2]*table{s.mu.frozen, s.mu.active} {
+		if t == nil || t.Points() == 0 {
+			continue
+		}
+		t.refs.Add(1)
+		snap.tables[i] = tableView{table: t, cells: t.Snapshot(), seq: maxLSN}
+		if t == s.mu.frozen {
+			snap.tables[i].seq = t.last
+		}
+	}
+	return snap
+}
+
+// maxLSN is above that of every record: no deletion hides points of the active memtable,
+// from which it has removed its own.
+const maxLSN = wal.MaxLSN
+
+// release gives back memtables and files.
 func (s *snapshot) release() {
 	for i := range s.tables {
 		if t := s.tables[i].table; t != nil {
 			t.release()
 			s.tables[i].table = nil
 		}
+	}
+	if s.files != nil {
+		s.state.sets.release(s.files)
+		s.files = nil
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/tags"
 )
 
@@ -12,14 +13,16 @@ const maxTagsBytes = 32 << 20
 // saveTags writes tags.json for other programs, if it is not that of the catalog as it
 // is. It is a convenience: the catalog is the truth, and a failure is only logged.
 func (e *Engine) saveTags() {
-	at := e.files.manifest.State().Catalog
+	reg := e.reg.now()
+	var at manifest.Catalog
+	e.ledger.read(func(s *manifest.State) { at = s.Catalog })
 	stamp := tags.Stamp{Generation: at.Generation, Bytes: at.Bytes}
 	if data, err := fsys.ReadFile(e.fs, base.TagsFile); err == nil && len(e.reg.takeUnsaved()) == 0 {
 		if old, ok := tags.ReadStamp(data); ok && old == stamp {
 			return
 		}
 	}
-	data, ok := e.reg.index.AppendSnapshot(nil, stamp, e.reg.catalog.ID, maxTagsBytes)
+	data, ok := reg.index.AppendSnapshot(nil, stamp, reg.catalog.ID, maxTagsBytes)
 	if !ok {
 		return
 	}

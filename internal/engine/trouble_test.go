@@ -47,7 +47,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			for i := range rows {
 				rows[i].TS++
 			}
-			if _, err = e.Write(t.Context(), rows); err == nil {
+			if _, err = e.Write(t.Context(), rows, nil); err == nil {
 				written += len(rows)
 			}
 		}
@@ -63,7 +63,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Errorf("%d bytes and %d points in memory, %d written", s.MemtableBytes, s.MemtablePoints, written)
 		}
 		close(g.closed)
-		if _, err := e.Write(t.Context(), rows); err != nil {
+		if _, err := e.Write(t.Context(), rows, nil); err != nil {
 			t.Errorf("after the disk came back: %v", err)
 		}
 		if err := e.Close(); err != nil {
@@ -89,9 +89,9 @@ func TestContextEndsTheWait(t *testing.T) {
 		var first, second error
 		var firstKept, secondKept bool
 		var wg sync.WaitGroup
-		wg.Go(func() { firstKept, first = e.Write(ctx, rows[:1]) }) // hangs in its sync
+		wg.Go(func() { firstKept, first = e.Write(ctx, rows[:1], nil) }) // hangs in its sync
 		synctest.Wait()
-		wg.Go(func() { secondKept, second = e.Write(ctx, rows[1:]) }) // waits behind it
+		wg.Go(func() { secondKept, second = e.Write(ctx, rows[1:], nil) }) // waits behind it
 		wg.Wait()
 		if !errors.Is(first, context.DeadlineExceeded) || !errors.Is(first, errUnknownOutcome) || !firstKept {
 			t.Errorf("batch that was taken: kept %v, %v", firstKept, first)
@@ -111,7 +111,7 @@ func TestContextEndsTheWait(t *testing.T) {
 func TestFailedSyncEndsWrites(t *testing.T) {
 	fs := fsys.NewMem()
 	e := openTest(t, fs, Options{Sync: SyncInterval, SyncInterval: time.Hour})
-	if _, err := e.Write(t.Context(), rowsOf(t, e, 3, 1, 1)); err != nil {
+	if _, err := e.Write(t.Context(), rowsOf(t, e, 3, 1, 1), nil); err != nil {
 		t.Fatal(err)
 	}
 	fs.SetHook(func(op fsys.Op) fsys.Fault {
@@ -123,7 +123,7 @@ func TestFailedSyncEndsWrites(t *testing.T) {
 	if err := e.Flush(t.Context()); !errors.Is(err, ErrStorageFailed) { // rotation syncs
 		t.Errorf("flush: %v", err)
 	}
-	if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 2, 2)); !errors.Is(err, ErrStorageFailed) {
+	if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 2, 2), nil); !errors.Is(err, ErrStorageFailed) {
 		t.Errorf("write: %v", err)
 	}
 	if got, err := readRaw(e); err != nil || got != 3 {
@@ -161,7 +161,7 @@ func TestDiskFull(t *testing.T) {
 			for i := range rows {
 				rows[i].TS += 1e9
 			}
-			if _, err = e.Write(t.Context(), rows); err == nil {
+			if _, err = e.Write(t.Context(), rows, nil); err == nil {
 				written += len(rows)
 			}
 			time.Sleep(time.Second)
@@ -174,7 +174,7 @@ func TestDiskFull(t *testing.T) {
 		}
 		fs.SetCapacity(100 << 20)
 		time.Sleep(2 * flushRetryWait)
-		if _, err := e.Write(t.Context(), rows); err != nil {
+		if _, err := e.Write(t.Context(), rows, nil); err != nil {
 			t.Errorf("with room again: %v", err)
 		}
 		if err := e.Close(); err != nil {
@@ -200,7 +200,7 @@ func TestTimers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1)); err != nil {
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1), nil); err != nil {
 			t.Fatal(err)
 		}
 		if s := e.Stats(); s.DurableLSN >= s.LastLSN {
@@ -237,7 +237,7 @@ func TestLogIsMarkedAfterRecovery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1)); err != nil {
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1), nil); err != nil {
 			t.Fatal(err)
 		}
 		killed := fs.CrashClone(rand.New(rand.NewPCG(1, 1)), 100)
@@ -293,7 +293,7 @@ func TestMemoryIsBoundedWithoutRotation(t *testing.T) {
 			for i := range rows {
 				rows[i].TS++
 			}
-			_, err = e.Write(t.Context(), rows)
+			_, err = e.Write(t.Context(), rows, nil)
 		}
 		if !errors.Is(err, errInjected) {
 			t.Fatalf("error %v, want the one of the rotation", err)
@@ -303,7 +303,7 @@ func TestMemoryIsBoundedWithoutRotation(t *testing.T) {
 		}
 		fs.SetHook(nil)
 		time.Sleep(2 * flushRetryWait)
-		if _, err := e.Write(t.Context(), rows); err != nil {
+		if _, err := e.Write(t.Context(), rows, nil); err != nil {
 			t.Errorf("with rotation again: %v", err)
 		}
 		if err := e.Close(); err != nil {

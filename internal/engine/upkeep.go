@@ -45,7 +45,7 @@ func (w *writer) startFlush() {
 		return
 	}
 	w.flush.err = nil
-	if bytes, _ := w.state.activeSize(); bytes == 0 {
+	if w.state.activeEmpty() {
 		return
 	}
 	last := w.applied
@@ -58,7 +58,11 @@ func (w *writer) startFlush() {
 			return
 		}
 	}
-	job := &flushJob{unsaved: w.state.reg.takeUnsaved(), table: w.state.freeze(last)}
+	job := &flushJob{
+		unsaved: w.state.reg.takeUnsaved(),
+		table:   w.state.freeze(last),
+		deletes: w.state.deletesAfter(w.ledger.flushedLSN()),
+	}
 	if plant.Bug(plant.UnlinkBeforeSync) {
 		_ = w.log.RemoveThrough(last)
 	}
@@ -67,7 +71,7 @@ func (w *writer) startFlush() {
 
 func (w *writer) launch(job *flushJob) {
 	w.flush.busy, w.flush.job = true, job
-	go func() { w.flushed <- w.files.flush(job) }()
+	go func() { w.flushed <- w.flusher.flush(job) }()
 }
 
 // onFlushed takes note of the end of a flush.
@@ -79,7 +83,7 @@ func (w *writer) onFlushed(err error) {
 		return
 	}
 	if w.failed() == nil {
-		if err := w.log.RemoveThrough(w.files.flushedLSN()); err != nil {
+		if err := w.log.RemoveThrough(w.ledger.flushedLSN()); err != nil {
 			w.opts.Logger.Warn("cannot remove old log files; trying again after the next flush", "error", err)
 		}
 		w.answerDone()
@@ -100,7 +104,7 @@ func (w *writer) onFlushFailed(err error) {
 	if full {
 		w.flush.err = fmt.Errorf("%w: %w", ErrDiskFull, err)
 	}
-	if errors.Is(err, ErrStorageFailed) || w.files.failures > 1 {
+	if errors.Is(err, ErrStorageFailed) || w.flusher.failures > 1 {
 		w.fail(err)
 		return
 	}
@@ -112,7 +116,7 @@ func (w *writer) onFlushFailed(err error) {
 func (w *writer) answerDone() {
 	rest := w.flush.waiters[:0]
 	for _, waiter := range w.flush.waiters {
-		if waiter.last <= w.files.flushedLSN() {
+		if waiter.last <= w.ledger.flushedLSN() {
 			waiter.done <- nil
 		} else {
 			rest = append(rest, waiter)
@@ -142,7 +146,7 @@ func (w *writer) armFlush(after time.Duration) {
 	if w.flush.armed || w.failed() != nil {
 		return
 	}
-	if bytes, _ := w.state.activeSize(); bytes > 0 || w.state.flushing() {
+	if !w.state.activeEmpty() || w.state.flushing() {
 		w.flush.armed = true
 		w.flush.timer.Reset(after)
 	}

@@ -16,15 +16,19 @@ import (
 // decides when memtables are frozen and flushed. All fields without a word on it
 // belong to the loop's goroutine.
 type writer struct {
-	opts  Options
-	log   *wal.Log
-	queue *queue // any goroutine
-	state *state
-	files *flusher
+	opts    Options
+	log     *wal.Log
+	queue   *queue // any goroutine
+	state   *state
+	ledger  *ledger
+	flusher *flusher
+	disk    *diskLimit
 
 	failure atomic.Pointer[error] // why nothing is accepted any more; any goroutine
 	asked   chan chan error       // a flush is wanted
 	flushed chan error            // a flush has ended
+	calls   chan func()           // what others want done between two groups
+	broken  chan error            // maintenance found that storage has failed
 	stop    chan struct{}         // closed by close
 	stopped chan error            // receives the loop's last word
 
@@ -50,14 +54,18 @@ type writer struct {
 	}
 }
 
-func newWriter(opts Options, log *wal.Log, state *state, files *flusher) *writer {
+func newWriter(opts Options, log *wal.Log, state *state, ledger *ledger, disk *diskLimit) *writer {
 	w := &writer{
-		opts: opts, log: log, queue: newQueue(maxQueueBytes), state: state, files: files,
-		asked: make(chan chan error), flushed: make(chan error, 1),
-		stop: make(chan struct{}), stopped: make(chan error, 1),
+		opts: opts, log: log, queue: newQueue(maxQueueBytes), state: state, ledger: ledger, disk: disk,
+		flusher: &flusher{
+			fs: ledger.fs, logger: opts.Logger, state: state, ledger: ledger, maxSegmentFiles: opts.MaxSegmentFiles,
+		},
+		asked: make(chan chan error), flushed: make(chan error, 1), calls: make(chan func()),
+		broken: make(chan error, 1),
+		stop:   make(chan struct{}), stopped: make(chan error, 1),
 		applied: log.Last(),
 	}
-	if log.Last() == files.sealedLSN() || !state.hasPoints() {
+	if log.Last() == ledger.sealedLSN() || state.activeEmpty() {
 		w.upkeep.marked = log.Last() // it ends with a Mark, or with nothing to mark
 	}
 	w.upkeep.timer, w.flush.timer = stoppedTimer(), stoppedTimer()
@@ -96,6 +104,10 @@ func (w *writer) run() {
 			w.answerWaiters()
 		case err := <-w.flushed:
 			w.onFlushed(err)
+		case call := <-w.calls:
+			call()
+		case err := <-w.broken:
+			w.fail(err)
 		case <-w.stop:
 			w.stopped <- w.finish()
 			return
@@ -127,18 +139,19 @@ func (w *writer) mustWait() bool {
 // commit takes what waits in the queue through log, sync and memtable, as one group.
 func (w *writer) commit() {
 	w.group = w.queue.take(w.group[:0])
-	if len(w.group) == 0 {
+	if w.refuse(); len(w.group) == 0 {
 		return
 	}
 	err := w.failed()
 	if err == nil && w.flush.err != nil && w.full() {
 		err = fmt.Errorf("cannot make room in memory: %w", w.flush.err)
 	}
+	var first base.LSN
 	if err == nil {
-		err = w.append()
+		first, err = w.append()
 	}
 	if err == nil {
-		w.state.apply(w.group)
+		w.state.apply(w.group, first)
 		w.applied = w.log.Last()
 	}
 	for i, r := range w.group {
@@ -152,23 +165,50 @@ func (w *writer) commit() {
 	}
 }
 
-// append writes the group to the log and syncs it where the policy says so.
-func (w *writer) append() error {
+// refuse sends back batches of the group: those for which there is no room left on the
+// disk, by the limit that is set, and those that name a series that was declared dead
+// after they were encoded, which their writers encode again.
+func (w *writer) refuse() {
+	full := w.disk.exceeded(w.log.Bytes())
+	deaths := w.state.reg.deaths.Load()
+	rest := w.group[:0]
+	for _, r := range w.group {
+		err := full
+		if r.deletion != nil {
+			err = nil // it makes room
+		} else if err == nil && r.deaths != deaths {
+			if _, void := w.state.reg.now().catalog.FirstUnknown(r.rows); void {
+				err = errStale
+			}
+		}
+		if err != nil {
+			r.done <- err
+			continue
+		}
+		rest = append(rest, r)
+	}
+	clear(w.group[len(rest):])
+	w.group = rest
+}
+
+// append writes the group to the log and syncs it where the policy says so. It returns
+// the LSN of the first record.
+func (w *writer) append() (first base.LSN, err error) {
 	w.frames = w.frames[:0]
 	for _, r := range w.group {
 		w.frames = append(w.frames, r.frame)
 	}
-	_, err := w.log.Append(w.frames)
+	first, err = w.log.Append(w.frames)
 	clear(w.frames) // they belong to the requests
 	if err != nil {
-		return w.logError("append", err)
+		return 0, w.logError("append", err)
 	}
 	if w.opts.Sync == SyncAlways {
 		if err := w.log.Sync(); err != nil {
-			return w.logError("sync", err)
+			return 0, w.logError("sync", err)
 		}
 	}
-	return nil
+	return first, nil
 }
 
 // logError turns an error of the log into the one that writers get, and ends all
@@ -215,7 +255,7 @@ func (w *writer) finish() error {
 	w.answerWaiters()
 	w.upkeep.timer.Stop()
 	w.flush.timer.Stop()
-	return errors.Join(err, w.log.Close(), w.files.close())
+	return errors.Join(err, w.log.Close(), w.ledger.close())
 }
 
 // awaitFlush waits until no flush is under way.
@@ -230,19 +270,33 @@ func (w *writer) drain() bool {
 	for w.mustWait() {
 		w.onFlushed(<-w.flushed)
 	}
+	waiting := w.queue.len() > 0
 	w.commit()
-	return len(w.group) > 0
+	return waiting
 }
 
 // seal ends a clean stop: a Mark, synced, and an edit that demands the log up to it.
 func (w *writer) seal() error {
-	if w.log.Last() == w.files.sealedLSN() {
+	if w.log.Last() == w.ledger.sealedLSN() {
 		return nil
 	}
 	if err := w.log.Mark(true); err != nil {
 		return w.logError("mark", err)
 	}
-	return w.files.seal(w.log.Last())
+	return w.ledger.seal(w.log.Last())
+}
+
+// between runs fn in the loop, between two groups, and waits for it. It returns false if
+// the loop has ended, and fn was not run.
+func (w *writer) between(fn func()) bool {
+	done := make(chan struct{})
+	select {
+	case w.calls <- func() { fn(); close(done) }:
+		<-done
+		return true
+	case <-w.stop:
+		return false
+	}
 }
 
 // close stops the loop and returns its last word.

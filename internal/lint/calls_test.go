@@ -67,7 +67,7 @@ func tricks(f *file) []string {
 }
 
 // suffixes of the files in a data directory.
-var suffixes = []string{".wal", ".torn", ".seg", ".tmp"}
+var suffixes = []string{".wal", ".torn", ".seg", ".pack", ".del", ".tmp"}
 
 // fileNames complains about string literals that end like the name of a file of the
 // database: internal/base alone knows them.

@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fsys"
+)
+
+// diskLimit holds a database to Options.MaxDiskBytes. What the log takes is known at
+// each batch; everything else below the data directory, snapshots and files that wait to
+// be unlinked included, is measured by maintenance.
+type diskLimit struct {
+	max         int64 // 0 is none
+	used        atomic.Int64
+	exceededNow func() // tells maintenance; set before the first batch
+}
+
+// exceeded returns the error for a batch, or nil if there is room for one.
+func (d *diskLimit) exceeded(logBytes int64) error {
+	if d.max == 0 {
+		return nil
+	}
+	used := d.used.Load() + logBytes
+	if used < d.max {
+		return nil
+	}
+	if d.exceededNow != nil {
+		d.exceededNow()
+	}
+	return fmt.Errorf("%w: the database takes %d bytes, and %d are allowed; delete data, keep less, or raise the limit",
+		ErrDiskFull, used, d.max)
+}
+
+// measure takes note of what is used beside the log.
+func (d *diskLimit) measure(fs fsys.FS, logger *slog.Logger) {
+	if d.max == 0 {
+		return
+	}
+	all, err := fsys.DiskUsage(fs, "")
+	if err == nil {
+		var log int64
+		if log, err = fsys.DiskUsage(fs, base.WALDir); err == nil {
+			d.used.Store(all - log)
+		}
+	}
+	if err != nil {
+		logger.Warn("cannot measure the size of the database", "error", err)
+	}
+}

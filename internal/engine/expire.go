@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/retention"
+	"github.com/sydradb/sydradb/internal/segment"
+)
+
+// expiry is what maintenance remembers about retention.
+type expiry struct {
+	guard   *retention.Guard
+	opened  time.Time       // for the time since, by a clock that nobody sets
+	next    time.Time       // no sweep before
+	rewrite map[string]bool // packs that hold a class of which everything is hidden
+	held    string          // why the last sweep was held back, "" if it was not
+}
+
+// sweepInterval is how often the background looks for expired data.
+const sweepInterval = 5 * time.Minute
+
+func newExpiry(opts *Options, lastWall int64) expiry {
+	now := retention.Reading{WallMS: opts.Now().UnixMilli(), ManifestMS: lastWall}
+	return expiry{guard: retention.NewGuard(now), opened: time.Now()}
+}
+
+// reading returns what the clocks say now.
+func (m *maintenance) reading() retention.Reading {
+	now := retention.Reading{WallMS: m.opts.Now().UnixMilli(), Uptime: time.Since(m.expiry.opened)}
+	m.ledger.read(func(s *manifest.State) { now.ManifestMS = s.Wall })
+	return now
+}
+
+// Retain lets data expire as the rules say, if the clock can be believed; with force it
+// is believed, and everything goes at once.
+func (e *Engine) Retain(ctx context.Context, force bool) error {
+	if err := e.writable(); err != nil {
+		return err
+	}
+	m := e.maintenance
+	return m.do(ctx, func(context.Context) error {
+		err := m.sweep(force, false)
+		if err == nil {
+			err = m.settle()
+		}
+		return err
+	})
+}
+
+// sweepIfDue sweeps when it is time to, or when there is no room.
+func (m *maintenance) sweepIfDue() error {
+	full := m.disk.exceeded(m.writer.log.Bytes()) != nil
+	if now := time.Now(); !full && now.Before(m.expiry.next) {
+		return nil
+	} else {
+		m.expiry.next = now.Add(sweepInterval)
+	}
+	return m.sweep(false, full)
+}
+
+// sweep moves the horizons that the rules ask for and removes the files that lie wholly
+// below. force overrules all guards; full, that a sweep goes a step at a time.
+func (m *maintenance) sweep(force, full bool) error {
+	now := m.reading()
+	if verdict := m.expiry.guard.Judge(now); !force && !verdict.Allowed {
+		if verdict.Reason != m.expiry.held {
+			m.logger.Warn("retention is held back", "reason", verdict.Reason, "again in", verdict.RetryAfter)
+		}
+		m.expiry.held = verdict.Reason
+		return nil
+	}
+	m.expiry.held = ""
+	files, _, present := m.state.moment()
+	targets := retention.Targets(m.opts.Retention, now.WallMS, present)
+	if len(targets) == 0 && len(present) == 0 {
+		return nil
+	}
+	described, err := m.describe(files)
+	if err != nil {
+		return err
+	}
+	step := retention.Step{Horizon: targets}
+	if !force && !full {
+		step = retention.Limit(targets, present, described)
+	}
+	if len(step.Horizon) > 0 {
+		if err := m.ledger.commit(0, manifest.Edit{Horizon: step.Horizon}, func() { m.state.publishHorizons(step.Horizon) }); err != nil {
+			return err
+		}
+		m.removed = true
+	}
+	m.expiry.guard.Swept(now, step)
+	m.sweeps.Add(1)
+	return m.expire(described)
+}
+
+// expire removes the files of which everything is hidden, and has packs of which one
+// class is rewritten by the next merges.
+func (m *maintenance) expire(files []retention.File) error {
+	horizons := m.state.horizonsNow()
+	work := retention.Plan(files, func(namespace string) (int64, bool) {
+		h := horizons.of(namespace)
+		return h, h > base.MinTime
+	})
+	m.expiry.rewrite = make(map[string]bool)
+	for _, path := range work.Rewrite {
+		m.expiry.rewrite[path] = true
+	}
+	if len(work.Drop) == 0 {
+		return nil
+	}
+	err := m.ledger.commit(0, manifest.Edit{Remove: work.Drop}, func() { m.state.publishFiles(nil, work.Drop) })
+	if err != nil {
+		return err
+	}
+	m.removed = true
+	m.logger.Info("retention removed files", "count", len(work.Drop))
+	return nil
+}
+
+// describe says of all live files which classes of series have points in them, and until
+// when.
+func (m *maintenance) describe(files *fileSet) ([]retention.File, error) {
+	list := make([]retention.File, 0, 64)
+	cat := m.reg.now().catalog
+	classOf := func(id base.SeriesID) string {
+		o, known := cat.ByID(id)
+		if !known {
+			return ""
+		}
+		return m.class(cat.Name(o))
+	}
+	for _, r := range files.runs {
+		for i := range r.segments {
+			e := &r.segments[i]
+			list = append(list, retention.File{Path: e.Path, StartTS: e.StartTS, Bytes: e.Bytes,
+				Classes: []retention.ClassEnd{{Class: classOf(e.SeriesID), End: e.EndTS}}})
+		}
+		for _, p := range r.packs {
+			classes, err := m.classesOf(p, classOf)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, retention.File{Path: p.Path, StartTS: p.StartTS, Bytes: p.Bytes, Classes: classes})
+		}
+	}
+	return list, nil
+}
+
+// class returns the class of a series: its namespace, if that has a rule or a horizon of
+// its own, else that of all others.
+func (m *maintenance) class(name string) string {
+	namespace := base.Namespace(name)
+	if _, own := m.opts.Retention.Classes[namespace]; own {
+		return namespace
+	}
+	if _, own := m.state.horizonsNow()[namespace]; own {
+		return namespace
+	}
+	return ""
+}
+
+// classesOf returns the classes in a pack, which are found out once.
+func (m *maintenance) classesOf(p *packFile, classOf func(base.SeriesID) string) ([]retention.ClassEnd, error) {
+	if p.classes != nil {
+		return p.classes, nil
+	}
+	if len(m.opts.Retention.Classes) == 0 && !m.hasClasses() {
+		return []retention.ClassEnd{{Class: "", End: p.EndTS}}, nil
+	}
+	var packs packReaders
+	pack, err := packs.open(m.fs, newCache(0), p)
+	if err != nil {
+		return nil, err
+	}
+	ends := make(map[string]int64)
+	if err := pack.reader.All(func(s *segment.PackSeries) error {
+		class := classOf(s.ID)
+		if end, seen := ends[class]; !seen || s.End > end {
+			ends[class] = s.End
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	for class, end := range ends {
+		p.classes = append(p.classes, retention.ClassEnd{Class: class, End: end})
+	}
+	return p.classes, nil
+}
+
+// hasClasses reports whether a namespace has a horizon of its own.
+func (m *maintenance) hasClasses() bool {
+	for namespace := range m.state.horizonsNow() {
+		if namespace != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,432 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/compact"
+	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/plant"
+	"github.com/sydradb/sydradb/internal/tombstone"
+)
+
+// maintenance keeps what is on disk in shape, in one goroutine: it merges files, lets
+// data expire, drops deletions that are done, declares series dead and unlinks what
+// nobody needs any more. Its jobs come one after the other, so none takes another's
+// files; flushes go on meanwhile. Each job changes what is live in one edit, after which
+// all answers are what they were before.
+type maintenance struct {
+	fs     fsys.FS
+	opts   Options
+	logger *slog.Logger
+	cache  *cache
+	reg    *registry
+	state  *state
+	ledger *ledger
+	writer *writer
+	disk   *diskLimit
+
+	wake   chan struct{} // holds a token when something has changed
+	asked  chan order    // what callers want done
+	ctx    context.Context
+	cancel context.CancelFunc
+	ended  chan struct{}
+
+	crowding atomic.Int64 // most runs that overlap one another
+	merges   atomic.Int64
+	sweeps   atomic.Int64
+
+	// What follows belongs to the goroutine.
+	expiry  expiry
+	bad     map[string]bool     // inputs of merges that failed: left alone from then on
+	cleared map[clearedKey]bool // files that a deletion does not concern
+	removed bool                // points have gone, so series may have died
+}
+
+// order is something that a caller wants maintenance to do.
+type order struct {
+	do   func() error
+	done chan error
+}
+
+// maintenanceTick is how often maintenance looks whether time has made work due.
+const maintenanceTick = time.Minute
+
+// start begins maintenance, which ends with close.
+func (m *maintenance) start() {
+	m.wake, m.asked, m.ended = make(chan struct{}, 1), make(chan order), make(chan struct{})
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.bad, m.cleared = make(map[string]bool), make(map[clearedKey]bool)
+	m.removed = true // not known: the process before may not have looked
+	m.state.sets.ready = m.changed
+	m.writer.flusher.published = m.changed
+	m.disk.exceededNow = m.changed
+	go m.run()
+}
+
+// changed says that there may be something to do.
+func (m *maintenance) changed() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close ends maintenance; a merge under way is given up.
+func (m *maintenance) close() {
+	m.cancel()
+	<-m.ended
+}
+
+func (m *maintenance) run() {
+	defer close(m.ended)
+	tick := time.NewTicker(maintenanceTick)
+	defer tick.Stop()
+	m.round()
+	for {
+		select {
+		case <-m.ctx.Done():
+			m.unlink()
+			return
+		case o := <-m.asked:
+			o.done <- o.do()
+		case <-m.wake:
+			m.round()
+		case <-tick.C:
+			m.round()
+		}
+	}
+}
+
+// do has fn run by maintenance and waits for it.
+func (m *maintenance) do(ctx context.Context, fn func(ctx context.Context) error) error {
+	o := order{done: make(chan error, 1)}
+	o.do = func() error {
+		both, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(m.ctx, cancel)()
+		err := fn(both)
+		if err != nil && m.ctx.Err() != nil {
+			err = ErrClosed
+		}
+		return m.report(err)
+	}
+	select {
+	case m.asked <- o:
+		return <-o.done
+	case <-m.ended:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// report tells the writer loop of an error after which nothing can be written.
+func (m *maintenance) report(err error) error {
+	if errors.Is(err, ErrStorageFailed) {
+		select {
+		case m.writer.broken <- err:
+		default:
+		}
+	}
+	return err
+}
+
+// round does what is due, as far as it may be done in the background.
+func (m *maintenance) round() {
+	m.unlink()
+	m.measure()
+	if err := m.sweepIfDue(); err != nil {
+		m.complain("retention failed", err)
+	}
+	if !m.opts.MergeOff {
+		if err := m.mergeAll(m.ctx, false); err != nil {
+			m.complain("merging failed", err)
+		}
+	}
+	if err := m.settle(); err != nil {
+		m.complain("upkeep failed", err)
+	}
+}
+
+func (m *maintenance) complain(what string, err error) {
+	if m.ctx.Err() == nil {
+		m.logger.Error(what, "error", err)
+	}
+	_ = m.report(err)
+}
+
+// settle draws the consequences of jobs: deletions that are done and series that are
+// dead go, and so do the files that no reader needs.
+func (m *maintenance) settle() error {
+	err := m.dropTombstones()
+	if err == nil {
+		err = m.bury()
+	}
+	m.unlink()
+	m.measure()
+	return err
+}
+
+// unlink removes files that are no longer live and that nobody reads.
+func (m *maintenance) unlink() {
+	if paths := m.state.sets.free(); len(paths) > 0 {
+		m.ledger.unlink(paths)
+	}
+}
+
+// measure takes note of how much there is.
+func (m *maintenance) measure() {
+	files, _, _ := m.state.moment()
+	if !m.opts.MergeOff {
+		m.crowding.Store(int64(compact.Crowding(files.list())))
+	}
+	m.disk.measure(m.fs, m.logger)
+}
+
+// Writers are slowed down when more runs than maxCrowding overlap somewhere: by
+// crowdingDelay a batch for each of those above, at most by maxCrowdingDelay.
+const (
+	maxCrowding      = 32
+	crowdingDelay    = 2 * time.Millisecond
+	maxCrowdingDelay = 100 * time.Millisecond
+)
+
+// slowDown waits a moment if merging does not keep up with the writers.
+func (m *maintenance) slowDown(ctx context.Context) error {
+	over := m.crowding.Load() - maxCrowding
+	if over <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(min(time.Duration(over)*crowdingDelay, maxCrowdingDelay))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Compact merges all files as far as possible, applies all deletions, and waits for it.
+func (e *Engine) Compact(ctx context.Context) error {
+	if err := e.writable(); err != nil {
+		return err
+	}
+	if err := e.Flush(ctx); err != nil {
+		return err
+	}
+	m := e.maintenance
+	return m.do(ctx, func(ctx context.Context) error {
+		err := m.mergeAll(ctx, true)
+		if err == nil {
+			err = m.settle()
+		}
+		return err
+	})
+}
+
+// mergeAll plans and merges until nothing is left to do; with all set, quiet or not.
+func (m *maintenance) mergeAll(ctx context.Context, all bool) error {
+	for {
+		files, tombstones, _ := m.state.moment()
+		jobs := compact.Plan(files.list(), compact.Policy{
+			MaxSegmentFiles: m.opts.MaxSegmentFiles,
+			NowMS:           m.opts.Now().UnixMilli(),
+			All:             all,
+			Rewrite:         func(e *manifest.Entry) bool { return m.mustRewrite(files, tombstones, e) },
+			Claimed:         func(path string) bool { return m.bad[path] },
+		})
+		if len(jobs) == 0 {
+			return nil
+		}
+		for i := range jobs {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := m.merge(ctx, &jobs[i]); err != nil {
+				return err
+			}
+			if !all {
+				break // what has come up meanwhile may be more urgent
+			}
+		}
+	}
+}
+
+// merge runs one job and publishes what it wrote.
+func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
+	began := time.Now()
+	ms := m.ledger.begin()
+	defer m.ledger.end(ms)
+	source, err := m.newMergeSource(job)
+	if err == nil {
+		defer source.close()
+		job.Applied = max(job.Applied, source.applied)
+		var out []manifest.Entry
+		out, err = compact.Run(ctx, m.fs, *job, source, compact.RunOptions{NowMS: ms, MaxSegmentFiles: m.opts.MaxSegmentFiles})
+		if err == nil {
+			err = m.publishMerge(ms, job, out)
+		}
+	}
+	if err != nil {
+		if errors.Is(err, base.ErrCorrupt) {
+			for i := range job.Inputs {
+				m.bad[job.Inputs[i].Path] = true // the next plan goes around them
+			}
+		}
+		return err
+	}
+	m.merges.Add(1)
+	m.logger.Debug("merged", "kind", job.Kind, "files", len(job.Inputs), "bucket", job.Bucket, "took", time.Since(began))
+	m.unlink()
+	m.measure()
+	return nil
+}
+
+// publishMerge makes the files that a job wrote live in place of its inputs.
+func (m *maintenance) publishMerge(ms int64, job *compact.Job, out []manifest.Entry) error {
+	written, inputs := pathsOf(out), pathsOf(job.Inputs)
+	err := m.ledger.syncDirs(written)
+	if err == nil {
+		err = m.ledger.commit(ms, manifest.Edit{Add: out, Remove: inputs}, func() {
+			m.state.publishFiles(out, inputs)
+		})
+	}
+	if err != nil && !errors.Is(err, ErrStorageFailed) {
+		m.ledger.discard(written)
+	}
+	m.removed = m.removed || len(out) == 0 || m.hidesAny()
+	return err
+}
+
+// hidesAny reports whether merges may leave points out.
+func (m *maintenance) hidesAny() bool {
+	_, tombstones, horizons := m.state.moment()
+	return len(tombstones)+len(horizons) > 0
+}
+
+func pathsOf(files []manifest.Entry) []string {
+	paths := make([]string, len(files))
+	for i := range files {
+		paths[i] = files[i].Path
+	}
+	return paths
+}
+
+// clearedKey is a file and the LSN of a deletion that has nothing to hide in it.
+type clearedKey struct {
+	path string
+	lsn  base.LSN
+}
+
+// mustRewrite reports whether a file holds points that are to leave the disk: a deletion
+// hides some, or retention hides a class of series in a pack that others keep alive.
+func (m *maintenance) mustRewrite(files *fileSet, tombstones tombstone.List, e *manifest.Entry) bool {
+	if m.expiry.rewrite[e.Path] {
+		return true
+	}
+	for _, t := range tombstones {
+		if m.canApply(t) && m.concerns(files, t, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// canApply reports whether a deletion may leave its traces in files: only when it is in
+// one itself, for else a power cut could take it back and not them.
+func (m *maintenance) canApply(t *tombstone.Tombstone) bool { return t.LSN <= m.ledger.flushedLSN() }
+
+// concerns reports whether a deletion hides points that are in a file. When it cannot
+// tell, because the file cannot be read, it does.
+func (m *maintenance) concerns(files *fileSet, t *tombstone.Tombstone, e *manifest.Entry) bool {
+	if !t.Hides(max(e.Seq, e.Applied), e.StartTS, e.EndTS) {
+		return false
+	}
+	if !e.IsPack() {
+		return t.Covers(e.SeriesID)
+	}
+	key := clearedKey{e.Path, t.LSN}
+	if m.cleared[key] {
+		return false
+	}
+	if any, err := m.holdsAny(files, t, e); err == nil && !any {
+		m.cleared[key] = true
+		return false
+	}
+	return true
+}
+
+// holdsAny reports whether a pack has a block with points of a series that t covers,
+// within its range.
+func (m *maintenance) holdsAny(files *fileSet, t *tombstone.Tombstone, e *manifest.Entry) (bool, error) {
+	p := files.pack(e)
+	if p == nil {
+		return true, nil
+	}
+	var packs packReaders
+	pack, err := packs.open(m.fs, m.cache, p)
+	if err != nil {
+		return false, err
+	}
+	for _, id := range t.IDs {
+		found, err := pack.reader.Find(id, &pack.series)
+		if err != nil {
+			return false, err
+		}
+		if !found {
+			continue
+		}
+		for i := range pack.series.Blocks {
+			if b := &pack.series.Blocks[i]; b.First <= t.End && b.Last >= t.Start {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// dropTombstones ends deletions that no live file needs: what they hide is gone.
+func (m *maintenance) dropTombstones() error {
+	files, tombstones, _ := m.state.moment()
+	var done []*tombstone.Tombstone
+	var paths []string
+	for _, t := range tombstones {
+		if m.canApply(t) && (plant.Bug(plant.TombstoneDropped) || !m.needed(files, t)) {
+			done, paths = append(done, t), append(paths, t.File.Path)
+		}
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	err := m.ledger.commit(0, manifest.Edit{Remove: paths}, func() { m.state.dropTombstones(done) })
+	if err != nil {
+		return err
+	}
+	for key := range m.cleared {
+		for _, t := range done {
+			if key.lsn == t.LSN {
+				delete(m.cleared, key)
+			}
+		}
+	}
+	m.ledger.unlink(paths)
+	m.logger.Debug("deletions are done", "count", len(done))
+	return nil
+}
+
+// needed reports whether a live file still holds points that t hides.
+func (m *maintenance) needed(files *fileSet, t *tombstone.Tombstone) bool {
+	for e := range files.entries {
+		if m.concerns(files, t, e) {
+			return true
+		}
+	}
+	return false
+}
