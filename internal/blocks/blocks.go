@@ -48,7 +48,10 @@ func (a *Array[T]) At(i uint32) T {
 // valid as long as the array lives. i must be below the highest uint32.
 func (a *Array[T]) Slot(i uint32) *T {
 	if n := int(i/groupCap) + 1; n > len(a.groups) {
-		a.groups = append(a.groups, make([]*[groupLen]*[blockLen]T, n-len(a.groups))...)
+		if n > cap(a.groups) {
+			a.groups = append(make([]*[groupLen]*[blockLen]T, 0, max(n, 2*cap(a.groups))), a.groups...)
+		}
+		a.groups = a.groups[:n]
 	}
 	g := a.groups[i/groupCap]
 	if g == nil {

@@ -63,6 +63,41 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
+// BenchmarkRemove takes every fifth series out, all of them at once.
+func BenchmarkRemove(b *testing.B) {
+	d := dict.New()
+	all := benchPairs(d, benchCount)
+	var dead []base.Ordinal
+	for o := 0; o < benchCount; o += 5 {
+		dead = append(dead, base.Ordinal(o))
+	}
+	b.Run("series=500000/dead=100000", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			ix := New(d)
+			for o, pairs := range all {
+				ix.Add(base.Ordinal(o), pairs)
+			}
+			b.StartTimer()
+			ix.Remove(dead, func(dst []uint32, o base.Ordinal) []uint32 { return append(dst, all[o]...) })
+		}
+	})
+}
+
+func BenchmarkTop(b *testing.B) {
+	ix := benchIndex()
+	b.Run("series=500000/of=keys", func(b *testing.B) {
+		for b.Loop() {
+			ix.Top(20)
+		}
+	})
+	b.Run("series=500000/of=values", func(b *testing.B) {
+		for b.Loop() {
+			ix.TopValues("key2", 20)
+		}
+	})
+}
+
 func heapBytes() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

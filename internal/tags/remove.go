@@ -98,10 +98,11 @@ func (s *set) remove(dead []uint32) {
 	}
 }
 
-// removeBits is remove for a bitmap.
+// removeBits takes dead out of a bitmap and cuts off the words without ordinals at both
+// ends: those that die are the old ones, more often than not.
 func (s *set) removeBits(dead []uint32) {
-	first, _ := slices.BinarySearch(dead, s.base*64)
-	for _, o := range dead[first:] {
+	start, _ := slices.BinarySearch(dead, s.base*64)
+	for _, o := range dead[start:] {
 		w := o/64 - s.base
 		if w >= uint32(len(s.bits)) {
 			break
@@ -110,5 +111,15 @@ func (s *set) removeBits(dead []uint32) {
 			s.bits[w] &^= bit
 			s.n--
 		}
+	}
+	left := s.bits
+	for len(left) > 0 && left[0] == 0 {
+		left, s.base = left[1:], s.base+1
+	}
+	for len(left) > 0 && left[len(left)-1] == 0 {
+		left = left[:len(left)-1]
+	}
+	if len(left) < len(s.bits) {
+		s.bits = slices.Clone(left)
 	}
 }
