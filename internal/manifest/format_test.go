@@ -145,6 +145,7 @@ func TestReadV0(t *testing.T) {
 		{"unknown member", strings.Replace(good, `count`, `cuont`, 1), 0, 0},
 		{"an edit among them", good + "\n" + edits, 1, int64(len(good)) + 1},
 		{"path up", strings.Replace(good, `segments/0`, `segments/..`, 1), 0, 0},
+		{"a pack", strings.Replace(good, `5.seg`, `5-0.pack`, 1), 0, 0},
 		{"times swapped", strings.Replace(good, `"start_ts":0`, `"start_ts":10`, 1), 0, 0},
 		{"no points", strings.Replace(good, `"count":10`, `"count":0`, 1), 0, 0},
 	}

@@ -214,3 +214,15 @@ func TestHorizonOf(t *testing.T) {
 		}
 	}
 }
+
+// A footer of a segment file would be lost on the way to disk.
+func TestFooterOfSegment(t *testing.T) {
+	e := entryN(1)
+	if err := e.validate(false); err != nil {
+		t.Fatal(err)
+	}
+	e.FooterCRC = "00000000"
+	if err := e.validate(false); err == nil {
+		t.Error("passes")
+	}
+}

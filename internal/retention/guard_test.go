@@ -48,6 +48,9 @@ func TestGuard(t *testing.T) {
 			{now: at(31*m, 0, 0), retry: 29 * m, why: "last sweep"},
 		}},
 		{"off for a day", at(0, 0, 24*h), []look{{now: at(0, 0, 24*h)}}},
+		{"off for a day, and no edit yet", at(0, 0, 24*h-10*m), []look{
+			{now: at(0, 0, 24*h-10*m)}, {now: at(20*m, 0, 24*h+10*m), retry: 40 * m, why: "ahead"}, {now: at(h, 0, 25*h)},
+		}},
 		{"off for months", at(0, 0, 90*day), []look{
 			{now: at(0, 0, 90*day), retry: h, why: "ahead"},
 			{now: at(10*m, 0, 0), retry: 50 * m, why: "ahead"}, // a flush has written an edit by now
@@ -116,6 +119,15 @@ func TestGuard(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A sweep that nobody was asked about does not hide that the clock was stepped before it.
+func TestSweptAfterStep(t *testing.T) {
+	g := NewGuard(at(0, 0, 0))
+	g.Swept(at(time.Minute, year, 0), Step{})
+	if v := g.Judge(at(2*time.Minute, year, -year)); v.Allowed {
+		t.Error("the step passed unnoticed")
 	}
 }
 

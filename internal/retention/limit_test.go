@@ -38,6 +38,7 @@ func TestLimit(t *testing.T) {
 		want              times
 		hours             int
 		rest              bool
+		bytes             int64 // 0: not looked at
 	}{
 		{name: "nothing"},
 		{name: "no targets", files: hourly("a", 0, 50, 100)},
@@ -102,14 +103,14 @@ func TestLimit(t *testing.T) {
 		{
 			name: "several classes of a pack, hours once", targets: times{"a": 10 * h, "b": 8*h + 1},
 			files: []File{pack(h/2, 24*h-1, 100, ClassEnd{"a", 4*h - 1}, ClassEnd{"b", 9 * h}, ClassEnd{"c", 20 * h})},
-			want:  times{"a": 10 * h, "b": 8*h + 1}, hours: 9,
+			want:  times{"a": 10 * h, "b": 8*h + 1}, hours: 9, bytes: 9 * 5,
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			given := fmt.Sprint(tt.targets, tt.horizons, tt.files)
 			got := Limit(tt.targets, tt.horizons, tt.files)
-			if !maps.Equal(got.Horizon, tt.want) || got.Hours != tt.hours || got.Rest != tt.rest {
+			if !maps.Equal(got.Horizon, tt.want) || got.Hours != tt.hours || got.Rest != tt.rest || tt.bytes != 0 && got.Bytes != tt.bytes {
 				t.Errorf("got %+v\nwant %v, %d hours, rest %v", got, tt.want, tt.hours, tt.rest)
 			}
 			if fmt.Sprint(tt.targets, tt.horizons, tt.files) != given {
@@ -160,9 +161,6 @@ func TestLimitAgainstModel(t *testing.T) {
 			}
 			f.StartTS -= rapid.Int64Range(0, f.StartTS-bucket).Draw(t, "length")
 			files = append(files, f)
-		}
-		for _, h := range horizons {
-			newest = max(newest, h-1)
 		}
 		for sweeps := 0; ; sweeps++ {
 			step := Limit(Targets(rules, nowMS, horizons), horizons, files)
