@@ -60,7 +60,7 @@ type columnTable struct {
 }
 
 const (
-	tableRows   = 1 << 11
+	tableRows   = 1 << 12
 	tablePoints = 1 << 19 // 4 MiB
 )
 

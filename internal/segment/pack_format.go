@@ -75,7 +75,7 @@ const (
 	topCRCOffset    = 8 + 8 + 4 + 4 + 4 + 8 + 8 + 8 + 8
 	footerCRCOffset = topCRCOffset + 4
 
-	minSharedBytes = 5 // of a shared column in the top level
+	minSharedBytes = 5 // of a column in the list of shared ones
 )
 
 var (
@@ -91,7 +91,6 @@ const (
 	MaxPackSegments = 1 << 20
 
 	maxBlockPoints = 1 << 16 // points of a block
-	maxShared      = 1 << 14 // columns in the list of shared ones
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -70,8 +70,6 @@ const (
 	indexBlockBytes = 4 << 10
 	minBlockBytes   = 1 + 1 + 1 + 1 + 4
 	minEntryBytes   = 1 + minBlockBytes
-
-	blockHeadBytes = 8 + 1 + 1 + 4 + 8 + 8 + 4 // of what the checksum of a block covers
 )
 
 // What is wrong with an index that cannot be decoded.
@@ -289,36 +287,51 @@ func within(offset int64, size uint64, limit int64) bool {
 type indexBlock struct {
 	data  []byte // without the checksum
 	count int
-	sizes int // offset of the lengths
 	body  int // offset of the entries
 }
 
 // parseIndexBlock looks at an index block without its checksum. Offsets in errors are
 // those in data.
 func parseIndexBlock(data []byte, count int) (indexBlock, error) {
-	b := indexBlock{data: data, count: count, sizes: 8 * count}
-	if len(data) < count*(8+1+minEntryBytes) {
+	b := indexBlock{data: data, count: count}
+	if len(data)/(8+1+minEntryBytes) < count {
 		return b, damaged(len(data), "index block", errShort)
 	}
-	for i := 1; i < count; i++ {
-		if b.id(i) <= b.id(i-1) {
-			return b, damaged(8*i, "index block", errIDs)
-		}
-	}
-	c := cursor{data: data, pos: b.sizes}
-	total := uint64(0)
-	for range count {
-		n := c.uvarint()
-		if n > uint64(len(data)) {
-			c.bad = true
-		}
-		total += n
-	}
-	b.body = c.pos
-	if c.bad || total != uint64(len(data)-b.body) {
-		return b, damaged(b.sizes, "index block", errLayout)
+	var total int
+	if b.body, total = b.sizes(count); total < 0 || total != len(data)-b.body {
+		return b, damaged(8*count, "index block", errLayout)
 	}
 	return b, nil
+}
+
+// ordered reports whether the ids rise, and all lie from first up to, but without, limit.
+func (b *indexBlock) ordered(first, limit base.SeriesID, last bool) bool {
+	for i := 1; i < b.count; i++ {
+		if b.id(i) <= b.id(i-1) {
+			return false
+		}
+	}
+	return b.id(0) == first && (last || b.id(b.count-1) < limit)
+}
+
+// sizes adds up the lengths of the first n entries, and returns where those of the next
+// ones stand. The total is negative if they cannot be read.
+func (b *indexBlock) sizes(n int) (pos, total int) {
+	pos = 8 * b.count
+	for range n {
+		if pos < len(b.data) && b.data[pos] < 0x80 {
+			total += int(b.data[pos])
+			pos++
+			continue
+		}
+		v, size := binary.Uvarint(b.data[pos:])
+		if size <= 0 || v > uint64(len(b.data)) {
+			return pos, -1
+		}
+		total += int(v)
+		pos += size
+	}
+	return pos, total
 }
 
 func (b *indexBlock) id(i int) base.SeriesID {
@@ -341,12 +354,10 @@ func (b *indexBlock) find(id base.SeriesID) (int, bool) {
 
 // entry returns the bytes of entry i, and where they begin in the block.
 func (b *indexBlock) entry(i int) (data []byte, offset int) {
-	c := cursor{data: b.data, pos: b.sizes}
-	offset = b.body
-	for range i {
-		offset += int(c.uvarint())
-	}
-	return b.data[offset : offset+int(c.uvarint())], offset
+	pos, before := b.sizes(i)
+	size, _ := binary.Uvarint(b.data[pos:])
+	offset = b.body + before
+	return b.data[offset : offset+int(size)], offset
 }
 
 // cursor reads numbers from bytes. Once it has run over their end it is bad, and all

@@ -255,23 +255,24 @@ func (r *PackReader) load(n int) error {
 	offset, limit := r.pack.indexBlockAt(n)
 	var data []byte
 	if r.cache != nil {
-		data = r.cache.Get(offset)
+		data = sized(r.cache.Get(offset), int(limit-offset))
 	}
-	if int64(len(data)) != limit-offset {
+	cached := data != nil
+	if !cached {
 		var err error
 		if data, err = r.readIndexBlock(offset, int(limit-offset)); err != nil {
 			return inFile(err, r.pack.path)
 		}
-		if r.cache != nil {
+	}
+	top := r.pack.blocks[n:]
+	block, err := parseIndexBlock(data[:len(data)-4], int(top[0].count))
+	if err == nil && !cached {
+		last := len(top) == 1
+		if !block.ordered(top[0].first, top[min(1, len(top)-1)].first, last) {
+			err = damaged(0, "index block", errIDs)
+		} else if r.cache != nil {
 			r.cache.Put(offset, slices.Clone(data))
 		}
-	}
-	block, err := parseIndexBlock(data[:len(data)-4], int(r.pack.blocks[n].count))
-	if err == nil && block.id(0) != r.pack.blocks[n].first {
-		err = damaged(0, "index block", errIDs)
-	}
-	if err == nil && n+1 < len(r.pack.blocks) && block.id(block.count-1) >= r.pack.blocks[n+1].first {
-		err = damaged(0, "index block", errIDs)
 	}
 	if err != nil {
 		return inFile(shiftedTo(err, offset), r.pack.path)

@@ -285,7 +285,7 @@ func (w *PackWriter) writeBlock(ts []int64, values []float64) error {
 func (w *PackWriter) writeTimestamps(ts []int64) (writtenColumn, error) {
 	found, hash := w.columns.find(ts)
 	if found != nil {
-		if found.shared < 0 && len(w.shared) < maxShared {
+		if found.shared < 0 && len(w.shared) < w.maxShared() {
 			found.shared = len(w.shared)
 			w.shared = append(w.shared, sharedColumn{found.offset, uint32(found.bytes), uint32(len(ts)), ts[0], ts[len(ts)-1]})
 		}
@@ -304,6 +304,12 @@ func (w *PackWriter) writeTimestamps(ts []int64) (writtenColumn, error) {
 	}
 	w.columns.put(ts, c, hash)
 	return c, nil
+}
+
+// maxShared bounds the list of shared columns, which is in memory while the pack is open:
+// a column that it has no room for takes a few bytes more in each entry.
+func (w *PackWriter) maxShared() int {
+	return int(min(1<<12+w.footer.blocks/16, 1<<16))
 }
 
 // flush hands to the file what it has not got yet.
