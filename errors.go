@@ -15,6 +15,9 @@ var (
 	// ErrNotDatabase means that the directory holds other files, an unfinished copy, or
 	// a database of version 0 (the message says which). Nothing was touched.
 	ErrNotDatabase = engine.ErrNotDatabase
+	// ErrVersion0 means that the directory holds a database of version 0, which
+	// [ImportV0] reads. It matches [ErrNotDatabase], too.
+	ErrVersion0 = engine.ErrVersion0
 	// ErrFormat means that the directory was written by a newer version, or uses a
 	// feature that this one does not know.
 	ErrFormat = engine.ErrFormat

@@ -162,18 +162,17 @@ func isUnfinishedFile(fs fsys.FS, file string, e fsys.Entry, is func(data []byte
 // checkV0 recognises a directory of version 0 by the first line of its MANIFEST or the
 // first record of its log.
 func checkV0(fs fsys.FS) error {
-	v0 := fmt.Errorf("%w of this version but of version 0; use `sydradb import v0 DIR`", ErrNotDatabase)
 	if entries, err := manifest.ReadV0(fs, base.ManifestFile); err == nil && len(entries) > 0 {
-		return v0
+		return ErrVersion0
 	}
 	err := wal.Scan(fs, base.CurrentWAL, func(r wal.Record) error {
 		if r.Type == wal.TypePut {
-			return v0
+			return ErrVersion0
 		}
 		return errStopScan
 	})
-	if errors.Is(err, v0) {
-		return v0
+	if errors.Is(err, ErrVersion0) {
+		return ErrVersion0
 	}
 	return nil
 }

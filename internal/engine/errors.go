@@ -10,6 +10,7 @@ import (
 // Errors that callers tell apart. The root package documents and re-exports them.
 var (
 	ErrNotDatabase   = errors.New("not a SydraDB directory")
+	ErrVersion0      = fmt.Errorf("%w of this version but of version 0; use `sydradb import v0 DIR`", ErrNotDatabase)
 	ErrFormat        = errors.New("written by a newer version of SydraDB")
 	ErrClosed        = errors.New("database is closed")
 	ErrTooLarge      = errors.New("batch is too large")
