@@ -127,6 +127,20 @@ func (c *Catalog) Describe(dst []base.Tag, o base.Ordinal) (name string, tags []
 	return c.describeLocked(dst, o)
 }
 
+// Get returns all that is known of a series, false if o stands for none: what ID and
+// Describe say, at one moment, for callers on whom a series may die in between. The
+// strings stay valid for ever, and the slice is the caller's.
+func (c *Catalog) Get(o base.Ordinal) (base.Registration, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	row, ok := c.mu.get(o)
+	if !ok {
+		return base.Registration{}, false
+	}
+	name, tags := c.describeLocked(nil, o)
+	return base.Registration{Ordinal: o, ID: row.id, Name: name, Tags: tags}, true
+}
+
 func (c *Catalog) describeLocked(dst []base.Tag, o base.Ordinal) (name string, tags []base.Tag) {
 	var buf [stackPairs]uint32
 	pairs, named := c.pairsLocked(buf[:0], o)

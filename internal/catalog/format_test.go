@@ -161,11 +161,11 @@ func FuzzCatalog(f *testing.F) {
 		ids, _ := l.c.appendIDs(nil, all)
 		names, _ := l.c.appendNames(nil, all)
 		again := loader{c: New(dict.New(), Options{})}
-		if err := again.load(ids); err != nil {
-			t.Fatal(err)
-		}
-		if len(names) > 0 {
-			if err := again.load(names); err != nil {
+		for _, payload := range [][]byte{ids, names} {
+			if len(payload) == 0 {
+				continue
+			}
+			if err := again.load(payload); err != nil {
 				t.Fatal(err)
 			}
 		}
