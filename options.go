@@ -72,8 +72,8 @@ type Options struct {
 	// to its first dot is the key. 0 keeps them for ever.
 	NamespaceRetention map[string]time.Duration
 	// MaxDiskBytes bounds what the data directory takes, the log, snapshots in it and
-	// files about to be removed included. When it is reached, what retention lets go
-	// goes at once; if that is not enough, writes fail with [ErrDiskFull]. Flushes and
+	// files about to be removed included. When it is reached, retention looks at once
+	// for what it may let go; if that is not enough, writes fail with [ErrDiskFull]. Flushes and
 	// merges under way may exceed it for a while. 0 is no limit.
 	MaxDiskBytes int64
 	// MaxSeries bounds the number of series: resolving a new one fails then with

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -42,7 +43,7 @@ func (e *Engine) Retain(ctx context.Context, force bool) error {
 	}
 	m := e.maintenance
 	return m.do(ctx, func(context.Context) error {
-		err := m.sweep(force, false)
+		err := m.sweep(force)
 		if err == nil {
 			err = m.settle()
 		}
@@ -52,18 +53,17 @@ func (e *Engine) Retain(ctx context.Context, force bool) error {
 
 // sweepIfDue sweeps when it is time to, or when there is no room.
 func (m *maintenance) sweepIfDue() error {
-	full := m.disk.exceeded(m.writer.log.Bytes()) != nil
-	if now := time.Now(); !full && now.Before(m.expiry.next) {
+	now := time.Now()
+	if now.Before(m.expiry.next) && m.disk.exceeded(m.writer.log.Bytes()) == nil {
 		return nil
-	} else {
-		m.expiry.next = now.Add(sweepInterval)
 	}
-	return m.sweep(false, full)
+	m.expiry.next = now.Add(sweepInterval)
+	return m.sweep(false)
 }
 
 // sweep moves the horizons that the rules ask for and removes the files that lie wholly
-// below. force overrules all guards; full, that a sweep goes a step at a time.
-func (m *maintenance) sweep(force, full bool) error {
+// below. force overrules the guard, and that a sweep goes a step at a time.
+func (m *maintenance) sweep(force bool) error {
 	now := m.reading()
 	if verdict := m.expiry.guard.Judge(now); !force && !verdict.Allowed {
 		if verdict.Reason != m.expiry.held {
@@ -73,18 +73,22 @@ func (m *maintenance) sweep(force, full bool) error {
 		return nil
 	}
 	m.expiry.held = ""
-	files, _, present := m.state.moment()
+	// Those of MANIFEST, for an edit that moved them may not have been published.
+	var present map[string]int64
+	m.ledger.read(func(s *manifest.State) { present = maps.Clone(s.Horizon) })
 	targets := retention.Targets(m.opts.Retention, now.WallMS, present)
 	if len(targets) == 0 && len(present) == 0 {
 		return nil
 	}
+	files, _, _ := m.state.moment()
 	described, err := m.describe(files)
 	if err != nil {
 		return err
 	}
-	step := retention.Step{Horizon: targets}
-	if !force && !full {
-		step = retention.Limit(targets, present, described)
+	step := retention.Limit(targets, present, described)
+	m.expiry.guard.Swept(now, step)
+	if force {
+		step.Horizon = targets
 	}
 	if len(step.Horizon) > 0 {
 		if err := m.ledger.commit(0, manifest.Edit{Horizon: step.Horizon}, func() { m.state.publishHorizons(step.Horizon) }); err != nil {
@@ -92,7 +96,6 @@ func (m *maintenance) sweep(force, full bool) error {
 		}
 		m.removed = true
 	}
-	m.expiry.guard.Swept(now, step)
 	m.sweeps.Add(1)
 	return m.expire(described)
 }
@@ -126,18 +129,21 @@ func (m *maintenance) expire(files []retention.File) error {
 func (m *maintenance) describe(files *fileSet) ([]retention.File, error) {
 	list := make([]retention.File, 0, 64)
 	cat := m.reg.now().catalog
-	classOf := func(id base.SeriesID) string {
+	classOf := func(id base.SeriesID) (string, bool) {
 		o, known := cat.ByID(id)
 		if !known {
-			return ""
+			return "", false
 		}
-		return m.class(cat.Name(o))
+		return m.class(cat.Name(o)), true
 	}
 	for _, r := range files.runs {
 		for i := range r.segments {
 			e := &r.segments[i]
-			list = append(list, retention.File{Path: e.Path, StartTS: e.StartTS, Bytes: e.Bytes,
-				Classes: []retention.ClassEnd{{Class: classOf(e.SeriesID), End: e.EndTS}}})
+			f := retention.File{Path: e.Path, StartTS: e.StartTS, Bytes: e.Bytes}
+			if class, known := classOf(e.SeriesID); known {
+				f.Classes = []retention.ClassEnd{{Class: class, End: e.EndTS}}
+			}
+			list = append(list, f)
 		}
 		for _, p := range r.packs {
 			classes, err := m.classesOf(p, classOf)
@@ -164,7 +170,8 @@ func (m *maintenance) class(name string) string {
 }
 
 // classesOf returns the classes in a pack, which are found out once.
-func (m *maintenance) classesOf(p *packFile, classOf func(base.SeriesID) string) ([]retention.ClassEnd, error) {
+// A pack with a series that nobody knows has none: it is left alone.
+func (m *maintenance) classesOf(p *packFile, classOf func(base.SeriesID) (string, bool)) ([]retention.ClassEnd, error) {
 	if p.classes != nil {
 		return p.classes, nil
 	}
@@ -172,19 +179,25 @@ func (m *maintenance) classesOf(p *packFile, classOf func(base.SeriesID) string)
 		return []retention.ClassEnd{{Class: "", End: p.EndTS}}, nil
 	}
 	var packs packReaders
+	defer packs.close()
 	pack, err := packs.open(m.fs, newCache(0), p)
 	if err != nil {
 		return nil, err
 	}
 	ends := make(map[string]int64)
+	complete := true
 	if err := pack.reader.All(func(s *segment.PackSeries) error {
-		class := classOf(s.ID)
+		class, known := classOf(s.ID)
+		complete = complete && known
 		if end, seen := ends[class]; !seen || s.End > end {
 			ends[class] = s.End
 		}
 		return nil
 	}); err != nil {
 		return nil, err
+	}
+	if !complete {
+		return nil, nil
 	}
 	for class, end := range ends {
 		p.classes = append(p.classes, retention.ClassEnd{Class: class, End: end})

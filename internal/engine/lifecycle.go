@@ -88,20 +88,26 @@ func (m *maintenance) namedInFiles(files *fileSet, cat *catalog.Catalog, limit b
 			note(r.segments[i].SeriesID)
 		}
 		for _, p := range r.packs {
-			var packs packReaders
-			pack, err := packs.open(m.fs, newCache(0), p)
-			if err != nil {
-				return nil, err
-			}
-			if err := pack.reader.All(func(s *segment.PackSeries) error {
-				note(s.ID)
-				return nil
-			}); err != nil {
+			if err := m.eachSeries(p, note); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return named, nil
+}
+
+// eachSeries calls fn for each series of a pack.
+func (m *maintenance) eachSeries(p *packFile, fn func(base.SeriesID)) error {
+	var packs packReaders
+	defer packs.close()
+	pack, err := packs.open(m.fs, newCache(0), p)
+	if err != nil {
+		return err
+	}
+	return pack.reader.All(func(s *segment.PackSeries) error {
+		fn(s.ID)
+		return nil
+	})
 }
 
 // declareDead lets go of those candidates that no memtable names, if the live files are
@@ -157,22 +163,20 @@ func (m *maintenance) renew(old *register) {
 // nextGeneration writes the CATALOG file anew, without the dead.
 func (m *maintenance) nextGeneration() error {
 	reg := m.reg.now()
-	var living []base.Ordinal
-	for o := range reg.catalog.Living() {
-		if reg.index.Contains(o) { // what no record has introduced is in no file
-			living = append(living, o)
+	return m.ledger.nextGeneration(reg.catalog, func() (living []base.Ordinal) {
+		for o := range reg.catalog.Living() {
+			if reg.index.Contains(o) { // what no record has introduced is in no file
+				living = append(living, o)
+			}
 		}
-	}
-	err := m.ledger.nextGeneration(reg.catalog, living)
-	if err == nil {
-		m.logger.Debug("catalog written anew", "series", len(living))
-	}
-	return err
+		return living
+	})
 }
 
-// nextGeneration writes the given series to a new CATALOG file, which takes the place of
-// the old one with the next edit.
-func (l *ledger) nextGeneration(c *catalog.Catalog, living []base.Ordinal) error {
+// nextGeneration writes the living series to a new CATALOG file, which takes the place of
+// the old one with the next edit. living is called when no flush can add to the old file
+// any more: all that flushes have added is among them.
+func (l *ledger) nextGeneration(c *catalog.Catalog, living func() []base.Ordinal) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed != nil {
@@ -184,7 +188,7 @@ func (l *ledger) nextGeneration(c *catalog.Catalog, living []base.Ordinal) error
 		return err
 	}
 	path := base.CatalogFile(next.Generation())
-	if _, err = next.Append(c, living); err == nil {
+	if _, err = next.Append(c, living()); err == nil {
 		l.catalog = next
 		err = l.commitLocked(0, manifest.Edit{}, nil)
 	}
@@ -196,6 +200,7 @@ func (l *ledger) nextGeneration(c *catalog.Catalog, living []base.Ordinal) error
 		return errors.Join(err, next.Close(), l.fs.Remove(path))
 	}
 	l.sizes.catalog.Store(next.Bytes())
+	l.logger.Debug("catalog written anew", "generation", next.Generation(), "bytes", next.Bytes())
 	// A file of another generation is nothing that an opening minds.
 	if err := errors.Join(old.Close(), l.fs.Remove(base.CatalogFile(old.Generation()))); err != nil {
 		l.logger.Warn("cannot remove the catalog of an earlier generation", "error", err)

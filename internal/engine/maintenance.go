@@ -371,6 +371,7 @@ func (m *maintenance) holdsAny(files *fileSet, t *tombstone.Tombstone, e *manife
 		return true, nil
 	}
 	var packs packReaders
+	defer packs.close()
 	pack, err := packs.open(m.fs, m.cache, p)
 	if err != nil {
 		return false, err

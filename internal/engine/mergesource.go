@@ -15,7 +15,7 @@ import (
 
 // mergeCacheBytes bounds what a merge keeps of its inputs. The cache of queries is not
 // used: a merge would sweep it clean.
-const mergeCacheBytes = 32 << 20
+const mergeCacheBytes = 96 << 20
 
 // mergeSource reads the inputs of a merge: points that deletions or retention hide are
 // left out, but for deletions that are in no file yet, see maintenance.canApply.
@@ -36,6 +36,7 @@ func (m *maintenance) newMergeSource(job *compact.Job) (*mergeSource, error) {
 	snap := &snapshot{files: newFileSet(job.Inputs), tombstones: applicable, horizons: horizons}
 	s.reader = newReader(m.fs, newCache(mergeCacheBytes), snap)
 	if err := s.findSeries(); err != nil {
+		s.close()
 		return nil, err
 	}
 	return s, nil
@@ -109,7 +110,7 @@ func (s *mergeSource) Read(ctx context.Context, id base.SeriesID, fn func(ts []i
 	}
 }
 
-func (s *mergeSource) close() { s.reader.packs = packReaders{} }
+func (s *mergeSource) close() { s.reader.close() }
 
 // list returns the entries of all files of the set.
 func (s *fileSet) list() []manifest.Entry {

@@ -51,6 +51,7 @@ func newParallelSource(ctx context.Context, e *Engine, snap *snapshot, q Query) 
 	for range workers {
 		reader := newReader(e.fs, e.cache, snap)
 		p.workers.Go(func() {
+			defer reader.close()
 			for task := range tasks {
 				blocks, err := reader.readAll(ctx, &snap.series[task.index], q.Start, q.End)
 				task.result <- seriesResult{blocks, err}

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Query says which points to read, see the root package.
@@ -30,6 +32,7 @@ func (e *Engine) Query(ctx context.Context, q Query) (*Iterator, error) {
 	if err != nil {
 		return nil, err
 	}
+	snap.sort()
 	it := &Iterator{ctx: ctx, query: q, snap: snap}
 	if q.Parallel > 1 && len(snap.series) > 1 {
 		it.source = newParallelSource(ctx, e, snap, q)
@@ -118,7 +121,7 @@ func (s *serialSource) next(ctx context.Context) (Block, error) {
 	}
 }
 
-func (s *serialSource) close() {}
+func (s *serialSource) close() { s.reader.close() }
 
 // Find returns the series that sel selects and that have a point from start to end.
 func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*Series, error) {
@@ -131,8 +134,9 @@ func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*S
 	}
 	defer snap.release()
 	reader := newReader(e.fs, e.cache, snap)
+	defer reader.close()
 	var found []*Series
-	for i := range snap.series {
+	for _, i := range snap.byID() {
 		has, err := reader.has(ctx, &snap.series[i], start, end)
 		if err != nil {
 			return nil, err
@@ -141,7 +145,19 @@ func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*S
 			found = append(found, snap.series[i].Series)
 		}
 	}
+	slices.SortFunc(found, compareSeries)
 	return found, nil
+}
+
+// byID returns the places of the series in the order of their ids, which is that of the
+// index of a pack: looking up many of them goes through it once.
+func (s *snapshot) byID() []int {
+	places := make([]int, len(s.series))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortFunc(places, func(a, b int) int { return cmp.Compare(s.series[a].ID, s.series[b].ID) })
+	return places
 }
 
 // has reports whether the series has a point from start to end. A piece is read only

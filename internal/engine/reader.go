@@ -296,17 +296,21 @@ func (r *seriesReader) buffer() *columns {
 	return &r.buffers[r.turn]
 }
 
-// maxPackReaders bounds how many packs a reader keeps ready from one series to the next.
-const maxPackReaders = 64
+// close closes the files that the reader has open. It may be used again.
+func (r *seriesReader) close() { r.packs.close() }
 
-// packReader is a pack with the series looked up last.
+// maxPackReaders bounds how many packs a reader keeps open from one series to the next.
+const maxPackReaders = 32
+
+// packReader is an open pack with the series looked up last.
 type packReader struct {
+	file   fsys.File
 	reader *segment.PackReader
 	series segment.PackSeries
 	inUse  bool
 }
 
-// packReaders keeps readers of packs ready.
+// packReaders keeps packs open.
 type packReaders struct {
 	byPath map[string]*packReader
 }
@@ -328,6 +332,10 @@ func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, 
 	if err != nil {
 		return nil, err
 	}
+	file, err := fs.Open(f.Path)
+	if err != nil {
+		return nil, err
+	}
 	if p.byPath == nil {
 		p.byPath = make(map[string]*packReader)
 	}
@@ -336,33 +344,21 @@ func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, 
 			break
 		}
 		if !r.inUse {
+			_ = r.file.Close() // nothing was written
 			delete(p.byPath, path)
 		}
 	}
-	r := &packReader{reader: pack.Reader(fileReader{fs, f.Path}, cachedPieces{cache, f.Path}), inUse: true}
+	r := &packReader{file: file, reader: pack.Reader(file, cachedPieces{cache, f.Path}), inUse: true}
 	p.byPath[f.Path] = r
 	return r, nil
 }
 
-// fileReader reads a file that it opens each time: nothing has to be closed, and no
-// number of packs uses up descriptors. What is read often is in the cache, and what is
-// read in order is read in large pieces.
-type fileReader struct {
-	fs   fsys.FS
-	path string
-}
-
-// ReadAt implements io.ReaderAt.
-func (f fileReader) ReadAt(p []byte, offset int64) (n int, err error) {
-	file, err := f.fs.Open(f.path)
-	if err != nil {
-		return 0, err
+// close closes all packs.
+func (p *packReaders) close() {
+	for _, r := range p.byPath {
+		_ = r.file.Close() // nothing was written
 	}
-	n, err = file.ReadAt(p, offset)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	return n, err
+	p.byPath = nil
 }
 
 // cachedPieces gives a pack its part of the cache.

@@ -60,23 +60,26 @@ func (r *registry) now() *register { return r.current.Load() }
 
 // resolve returns the series with this name and these tags, registering it if it is new.
 func (r *registry) resolve(name string, tags []base.Tag) (*Series, error) {
-	r.renewal.RLock()
-	defer r.renewal.RUnlock()
-	reg := r.now()
-	o, err := reg.catalog.Resolve(name, tags)
-	if err != nil {
-		return nil, err
-	}
-	r.named(reg, o)
-	return reg.series(o), nil
+	return r.register(func(reg *register) (base.Ordinal, error) {
+		o, err := reg.catalog.Resolve(name, tags)
+		if err == nil {
+			r.named(reg, o)
+		}
+		return o, err
+	})
 }
 
 // resolveID returns the series with this id, registering one without a name if it is new.
 func (r *registry) resolveID(id base.SeriesID, tags []base.Tag) (*Series, error) {
+	return r.register(func(reg *register) (base.Ordinal, error) { return reg.catalog.ResolveID(id, tags) })
+}
+
+// register returns the series that resolve finds or makes. No series dies meanwhile.
+func (r *registry) register(resolve func(*register) (base.Ordinal, error)) (*Series, error) {
 	r.renewal.RLock()
 	defer r.renewal.RUnlock()
 	reg := r.now()
-	o, err := reg.catalog.ResolveID(id, tags)
+	o, err := resolve(reg)
 	if err != nil {
 		return nil, err
 	}
@@ -169,11 +172,14 @@ func (r *registry) takeUnsaved() []base.Ordinal {
 	return unsaved
 }
 
-// series returns the description of a series.
+// series returns the description of a series, nil if it is dead.
 func (r *register) series(o base.Ordinal) *Series {
-	s := &Series{ID: r.catalog.ID(o)}
+	reg, alive := r.catalog.Get(o)
+	if !alive {
+		return nil
+	}
+	s := &Series{ID: reg.ID, Name: reg.Name, Tags: reg.Tags}
 	s.ordinal.Store(uint32(o))
-	s.Name, s.Tags = r.catalog.Describe(nil, o)
 	if s.Name == "" {
 		s.nameless = true
 		s.Name = fmt.Sprintf("%s%x", namelessPrefix, uint64(s.ID))

@@ -57,7 +57,7 @@ type snapshot struct {
 	tombstones tombstone.List
 	horizons   horizons
 	tables     [2]tableView // frozen, active: older first
-	series     []seriesView // ordered by name and tags
+	series     []seriesView
 }
 
 // tableView is a memtable at one moment; table is nil if there was none.
@@ -73,16 +73,25 @@ type seriesView struct {
 	positions [2]memtable.Position
 }
 
-// snapshot captures the series that sel selects.
+// snapshot captures the series that sel selects, in no particular order.
 func (s *state) snapshot(sel Selector, maxSeries int) (*snapshot, error) {
-	var prepared selection
 	for {
-		prepared = s.reg.now().prepare(sel) // regular expressions meet the known values out here
-		s.mu.RLock()
-		if prepared.reg == s.reg.now() {
-			break
+		snap, err := s.trySnapshot(sel, maxSeries)
+		if snap != nil || err != nil {
+			return snap, err
 		}
-		s.mu.RUnlock() // the register was renewed meanwhile
+	}
+}
+
+// trySnapshot is snapshot, but that it returns nil if the register was renewed, or a
+// series declared dead, so quickly that one could not be described any more.
+func (s *state) trySnapshot(sel Selector, maxSeries int) (*snapshot, error) {
+	prepared := s.reg.now().prepare(sel) // regular expressions meet the known values out here
+
+	s.mu.RLock()
+	if prepared.reg != s.reg.now() {
+		s.mu.RUnlock()
+		return nil, nil
 	}
 	ordinals := prepared.ordinals()
 	if maxSeries > 0 && len(ordinals) > maxSeries {
@@ -101,10 +110,17 @@ func (s *state) snapshot(sel Selector, maxSeries int) (*snapshot, error) {
 	s.mu.RUnlock()
 
 	for k, o := range ordinals {
-		snap.series[k].Series = prepared.reg.series(o)
+		if snap.series[k].Series = prepared.reg.series(o); snap.series[k].Series == nil {
+			snap.release()
+			return nil, nil
+		}
 	}
-	slices.SortFunc(snap.series, func(a, b seriesView) int { return compareSeries(a.Series, b.Series) })
 	return snap, nil
+}
+
+// sort orders the series by name and tags.
+func (s *snapshot) sort() {
+	slices.SortFunc(s.series, func(a, b seriesView) int { return compareSeries(a.Series, b.Series) })
 }
 
 // captureLocked returns a snapshot of no series. Requires: s.mu, for reading at least.
