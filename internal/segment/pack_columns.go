@@ -55,7 +55,7 @@ type writtenColumn struct {
 // bounded: what it has forgotten is written once more.
 type columnTable struct {
 	ring timesRing
-	rows []writtenColumn // by hash; one that collides takes the place
+	rows []writtenColumn // by hash, in the row or the one behind; a new one replaces the older
 	last int             // row found last
 }
 
@@ -75,10 +75,12 @@ func (t *columnTable) find(ts []int64) (*writtenColumn, uint64) {
 		return c, c.hash
 	}
 	hash := hashTimes(ts)
-	row := int(hash % tableRows)
-	if c := &t.rows[row]; c.hash == hash && t.equal(c, ts) {
-		t.last = row
-		return c, hash
+	row := int(hash % (tableRows - 1))
+	for i := row; i <= row+1; i++ {
+		if c := &t.rows[i]; c.hash == hash && t.equal(c, ts) {
+			t.last = i
+			return c, hash
+		}
 	}
 	return nil, hash
 }
@@ -90,8 +92,11 @@ func (t *columnTable) equal(c *writtenColumn, ts []int64) bool {
 // put remembers ts, which find did not know.
 func (t *columnTable) put(ts []int64, c writtenColumn, hash uint64) {
 	c.hash, c.at, c.count = hash, t.ring.put(ts), len(ts)
-	t.last = int(hash % tableRows)
-	t.rows[t.last] = c
+	row := int(hash % (tableRows - 1))
+	if t.rows[row].count > 0 && (t.rows[row+1].count == 0 || t.rows[row+1].at < t.rows[row].at) {
+		row++
+	}
+	t.rows[row], t.last = c, row
 }
 
 // hashTimes mixes ts in two lanes. What it finds is compared.
@@ -106,5 +111,6 @@ func hashTimes(ts []int64) uint64 {
 		a = bits.RotateLeft64(a^uint64(v), 29) * p
 	}
 	h := (a ^ bits.RotateLeft64(b, 32)) * q
+	h = (h ^ h>>29) * p
 	return h ^ h>>32
 }

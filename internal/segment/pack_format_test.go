@@ -340,7 +340,9 @@ func TestPackStructureIsChecked(t *testing.T) {
 		"ids out of order":     {func(d []byte, f *packFooter) { le.PutUint64(d[f.index+8:], 0x1111) }, errIDs},
 		"lengths too large":    {func(d []byte, f *packFooter) { d[f.index+24]++ }, errLayout},
 		"entry of another":     {func(d []byte, f *packFooter) { d[f.index+24]--; d[f.index+25]++ }, base.ErrCorrupt},
-		"other statistics":     {func(d []byte, f *packFooter) { d[bytes.LastIndex(d[:f.top], le.AppendUint64(nil, math.Float64bits(24.5)))]++ }, errStatsDiffer},
+		"other statistics": {func(d []byte, f *packFooter) {
+			d[bytes.LastIndex(d[:f.top], le.AppendUint64(nil, math.Float64bits(24.5)))]++
+		}, errStatsDiffer},
 		"id of another series": {func(d []byte, f *packFooter) { le.PutUint64(d[f.index+8:], 0x2221) }, errCRC},
 	}
 	p := &Pack{size: int64(len(good))}

@@ -14,7 +14,7 @@ import (
 	"github.com/sydradb/sydradb/internal/manifest"
 )
 
-const someDay = 19610 * base.Day // someHour lies in it
+const someDay = someHour / base.Day * base.Day
 
 // column is a series as tests write it.
 type column struct {
