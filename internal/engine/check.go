@@ -190,8 +190,7 @@ func (c *checker) checkManifest() error {
 		return nil
 	}
 	// As the opening does.
-	r := recovery{fs: c.fs, uuid: c.uuid}
-	torn, err := r.isTorn(&state)
+	torn, err := isTorn(c.fs, c.uuid, &state)
 	switch {
 	case c.fault(base.ManifestFile, err):
 	case torn:

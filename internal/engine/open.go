@@ -4,15 +4,12 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
-	"maps"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
-	"github.com/sydradb/sydradb/internal/memtable"
-	"github.com/sydradb/sydradb/internal/tombstone"
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
@@ -64,7 +61,7 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 			}
 		}
 	}
-	r := &recovery{fs: fs, opts: opts, reg: newRegistry(opts), created: isNew}
+	r := &recovery{loader: newLoader(fs, opts), created: isNew}
 	if err := r.run(); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
@@ -75,19 +72,13 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 // and judged before anything is changed: what cannot be opened stays as it was found.
 // Each step may be interrupted and done again by the next recovery.
 type recovery struct {
-	fs      fsys.FS
-	opts    Options
-	reg     *registry
+	loader
 	created bool // by this very opening
 
-	uuid     [16]byte
-	read     manifest.State // of the lines of MANIFEST that count, until secure
 	tail     *manifest.Tail // torn; nil if all lines count
 	manifest *manifest.Log  // from secure on
 	catalog  *catalog.File
 	log      *wal.Log
-	state    *state
-	decoder  wal.BatchDecoder
 }
 
 // run takes the steps in their order. What has been opened is closed by close.
@@ -123,31 +114,11 @@ func (r *recovery) readManifest() (err error) {
 	if err != nil || r.tail == nil {
 		return err
 	}
-	torn, err := r.isTorn(&r.read)
+	torn, err := isTorn(r.fs, r.uuid, &r.read)
 	if err == nil && !torn {
 		err = r.tail.Corruption()
 	}
 	return err
-}
-
-// isTorn reports whether the log holds all records that state does not have in files,
-// and every file of it exists.
-func (r *recovery) isTorn(s *manifest.State) (bool, error) {
-	present, err := wal.Present(r.fs, r.uuid, s.FlushedLSN+1)
-	if err != nil || !present {
-		return false, err
-	}
-	for i := range s.Live {
-		if found, err := fsys.Exists(r.fs, s.Live[i].Path); err != nil || !found {
-			return false, err
-		}
-	}
-	for i := range s.Deletes {
-		if found, err := fsys.Exists(r.fs, s.Deletes[i].Path); err != nil || !found {
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 // openCatalog loads the series that MANIFEST vouches for.
@@ -161,28 +132,6 @@ func (r *recovery) openCatalog() error {
 		return err
 	}
 	r.catalog = file
-	return nil
-}
-
-// loadDeletes reads the deletions that MANIFEST names. Without one of them points would
-// come back, so each must be there.
-func (r *recovery) loadDeletes() error {
-	r.state = newState(memtable.NewSlabs(2*r.opts.MemtableBytes), r.reg, newFileSet(r.read.Live))
-	r.state.setHorizonsLocked(maps.Clone(r.read.Horizon))
-	for i := range r.read.Deletes {
-		d := &r.read.Deletes[i]
-		t, err := tombstone.Load(r.fs, tombstone.File{Path: d.Path, Bytes: d.Bytes, BLAKE3: d.BLAKE3})
-		if errors.Is(err, iofs.ErrNotExist) {
-			err = &base.CorruptionError{File: d.Path, Offset: base.WholeFile, Err: errors.New("missing")}
-		}
-		if err == nil && t.LSN != d.LSN {
-			err = &base.CorruptionError{File: d.Path, Offset: base.WholeFile, Err: fmt.Errorf("it is of record %d, MANIFEST says of %d", t.LSN, d.LSN)}
-		}
-		if err != nil {
-			return err
-		}
-		r.state.mu.tombstones = r.state.mu.tombstones.With(t)
-	}
 	return nil
 }
 
@@ -226,46 +175,6 @@ func (r *recovery) secure() (err error) {
 		}
 	}
 	return r.catalog.CutTail()
-}
-
-// apply replays one record.
-func (r *recovery) apply(rec wal.Record) error {
-	switch rec.Type {
-	case wal.TypeHeader, wal.TypeMark:
-		return nil
-	case wal.TypeDelete:
-		return r.applyDelete(rec)
-	case wal.TypeBatch:
-	default:
-		return fmt.Errorf("%w: %s has a record of type %d at offset %d", ErrFormat, rec.File, rec.Type, rec.Offset)
-	}
-	if err := r.decoder.Decode(rec.Body, r.reg.replayed, r.applyRows); err != nil {
-		return rec.Corrupt(err)
-	}
-	return nil
-}
-
-// applyDelete replays a deletion.
-func (r *recovery) applyDelete(rec wal.Record) error {
-	start, end, ids, err := wal.DecodeDelete(rec.Body)
-	if err != nil {
-		return rec.Corrupt(err)
-	}
-	r.state.deleteLocked(&tombstone.Tombstone{LSN: rec.LSN, Start: start, End: end, IDs: ids})
-	return nil
-}
-
-func (r *recovery) applyRows(rows []base.Row) error {
-	for i := range rows {
-		if rows[i].TS < base.MinTime || rows[i].TS > base.MaxTime {
-			return errTimeRange
-		}
-	}
-	if o, found := r.reg.now().catalog.FirstUnknown(rows); found {
-		return fmt.Errorf("a point of series %d, which nothing has introduced", o)
-	}
-	r.state.mu.active.Apply(rows)
-	return nil
 }
 
 // engine returns the engine over what was recovered, and starts it.
