@@ -74,11 +74,30 @@ func (c *cache) put(key cacheKey, data []byte) {
 	c.mu.entries[key] = c.mu.order.PushFront(piece)
 	c.mu.bytes += piece.size()
 	for c.mu.bytes > c.limit {
-		last := c.mu.order.Back()
-		old := c.mu.order.Remove(last).(*cached)
-		delete(c.mu.entries, old.key)
-		c.mu.bytes -= old.size()
+		c.removeLocked(c.mu.order.Back())
 	}
+}
+
+// drop forgets all that it keeps of the files at paths, which are gone.
+func (c *cache) drop(paths []string) {
+	gone := make(map[string]struct{}, len(paths))
+	for _, path := range paths {
+		gone[path] = struct{}{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, e := range c.mu.entries {
+		if _, ok := gone[key.path]; ok {
+			c.removeLocked(e)
+		}
+	}
+}
+
+// removeLocked forgets one piece. Requires: c.mu.
+func (c *cache) removeLocked(e *list.Element) {
+	old := c.mu.order.Remove(e).(*cached)
+	delete(c.mu.entries, old.key)
+	c.mu.bytes -= old.size()
 }
 
 // counters returns the bytes kept, and how often get found what it looked for and not.

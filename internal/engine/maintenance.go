@@ -177,6 +177,7 @@ func (m *maintenance) settle() error {
 func (m *maintenance) unlink() {
 	if paths := m.state.sets.free(); len(paths) > 0 {
 		m.ledger.unlink(paths)
+		m.cache.drop(paths)
 	}
 }
 
