@@ -9,6 +9,11 @@ import (
 	"github.com/sydradb/sydradb/internal/fsys"
 )
 
+// ErrGap matches the CorruptionError for records that are missing between two files, or
+// before the first: whoever reads a log beside its owner may have come across files that
+// were being removed, and should look again.
+var ErrGap = errors.New("a log file is missing")
+
 // OpenOptions is what the rest of the database knows about its log.
 type OpenOptions struct {
 	// UUID of the database. A log with another one is damage.

@@ -50,3 +50,36 @@ func TestJudgedComesBetween(t *testing.T) {
 		}
 	}
 }
+
+// TestGapIsToldFromDamage: files that are missing, before others or between them, are
+// what a reader beside the owner of a log may come across, bad bytes are not.
+func TestGapIsToldFromDamage(t *testing.T) {
+	first, second := base.WALFile(1), base.WALFile(4)
+	for name, c := range map[string]struct {
+		flushed base.LSN
+		missing []string
+		spoilt  string
+		gap     bool
+	}{
+		"the first":                   {missing: []string{first}, gap: true},
+		"one in the middle":           {missing: []string{second}, gap: true},
+		"all but the last":            {flushed: 2, missing: []string{first, second}, gap: true},
+		"the last":                    {flushed: 7, missing: []string{base.CurrentWAL}, gap: true},
+		"none, but a Header is bad":   {spoilt: second},
+		"none of those that are read": {flushed: 3, missing: []string{first}},
+	} {
+		fs := chain(t)
+		for _, path := range c.missing {
+			must(t, fs.Remove(path))
+		}
+		if c.spoilt != "" {
+			log := readFile(t, fs, c.spoilt)
+			log[10] ^= 4
+			fs = with(t, fs, c.spoilt, log)
+		}
+		_, err := Check(fs, OpenOptions{UUID: testUUID, Flushed: c.flushed}, nil)
+		if errors.Is(err, ErrGap) != c.gap || errors.Is(err, base.ErrCorrupt) != (c.gap || c.spoilt != "") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

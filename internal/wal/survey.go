@@ -138,5 +138,5 @@ func (l *layout) start(flushed base.LSN) (int, error) {
 		}
 	}
 	return 0, &base.CorruptionError{File: base.WALDir, Offset: base.WholeFile,
-		Err: fmt.Errorf("a log file is missing: none holds record %d", flushed+1)}
+		Err: fmt.Errorf("%w: none holds record %d", ErrGap, flushed+1)}
 }

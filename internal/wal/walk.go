@@ -98,6 +98,8 @@ func (w *walk) misplaced(rec Record) *flaw {
 	case rec.LSN > w.next && rec.LSN <= w.opts.Flushed+1:
 		w.next = rec.LSN // none of those that are not there is needed
 		return nil
+	case rec.LSN > w.next && rec.Type == TypeHeader:
+		cause = fmt.Errorf("%w: this one begins with record %d where %d is expected", ErrGap, rec.LSN, w.next)
 	case rec.LSN != w.next:
 		cause = fmt.Errorf("record %d where %d is expected", rec.LSN, w.next)
 	default:
@@ -193,7 +195,7 @@ func (w *walk) reached() error {
 	case w.report.Last < w.opts.Demand:
 		cause = fmt.Errorf("the log ends with record %d, but the database was closed with %d", w.next-1, w.opts.Demand)
 	case !last.current && w.next <= w.opts.Flushed:
-		cause = fmt.Errorf("the log ends with record %d: a file that holds %d is missing", w.next-1, w.opts.Flushed+1)
+		cause = fmt.Errorf("%w: the log ends with record %d, none holds %d", ErrGap, w.next-1, w.opts.Flushed+1)
 	default:
 		return nil
 	}
