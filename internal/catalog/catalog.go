@@ -39,7 +39,7 @@ type Catalog struct {
 		next     uint32               // the ordinal given next
 		changes  uint64               // counts series and names added
 		dead     int                  // series that became holes
-		renewed  bool                 // another catalog has taken over
+		refusal  error                // why no series is made or named any more: ErrRenewed, ErrSealed
 		unlogged blocks.Array[uint64] // bit set: no log record has introduced the series
 
 		// displaced lists, by the hash of their key, series whose id is another (C3).

@@ -18,6 +18,18 @@ var ErrSeriesLimit = errors.New("too many series")
 // the copy is the way on.
 var ErrRenewed = errors.New("another catalog has taken the place of this one")
 
+// ErrSealed matches the error of a Resolve that would make or name a series in a catalog
+// that is sealed.
+var ErrSealed = errors.New("no series can be added")
+
+// Seal makes Resolve and ResolveID refuse what is not known, for a reader of a database
+// that others write. It cannot be undone.
+func (c *Catalog) Seal() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.refusal = ErrSealed
+}
+
 // Kill makes the series of the given ordinals dead: the ordinals stand for nothing from
 // then on and are never given again, and a series with the same key is a new one, with
 // the same id unless that is taken by then. Ordinals may come in any order and twice;
@@ -135,7 +147,7 @@ func (c *Catalog) appendLiving(dst []base.Ordinal, start base.Ordinal) []base.Or
 // keeps away from c while Renew runs, and leaves alone afterwards. c stays readable.
 func (c *Catalog) Renew(d *dict.Dict) *Catalog {
 	c.mu.Lock()
-	c.mu.renewed = true
+	c.mu.refusal = ErrRenewed
 	c.mu.Unlock()
 
 	c.mu.RLock()

@@ -194,6 +194,34 @@ func TestRenewedGivesNoNames(t *testing.T) {
 	}
 }
 
+func TestSealedTakesNothingIn(t *testing.T) {
+	c := New(dict.New(), Options{})
+	known := resolve(t, c, "known")
+	nameless, err := c.ResolveID(KeyID([]byte("a|{}")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Seal()
+	if o, err := c.Resolve("known", nil); err != nil || o != known {
+		t.Errorf("a known series is %d, %v", o, err)
+	}
+	if o, err := c.ResolveID(c.ID(nameless), nil); err != nil || o != nameless {
+		t.Errorf("a known id is %d, %v", o, err)
+	}
+	if _, err := c.Resolve("new", nil); !errors.Is(err, ErrSealed) {
+		t.Errorf("a new series: %v", err)
+	}
+	if _, err := c.Resolve("a", nil); !errors.Is(err, ErrSealed) || c.Name(nameless) != "" {
+		t.Errorf("a new name %q: %v", c.Name(nameless), err)
+	}
+	if _, err := c.ResolveID(1<<50, nil); !errors.Is(err, ErrSealed) {
+		t.Errorf("a new id: %v", err)
+	}
+	if _, err := c.Resolve("bad", tagsOf("", "x")); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an invalid series: %v", err)
+	}
+}
+
 func TestSeriesLimit(t *testing.T) {
 	c := New(dict.New(), Options{MaxSeries: 2})
 	a := resolve(t, c, "a")

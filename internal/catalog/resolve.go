@@ -13,8 +13,8 @@ import (
 // passed in is kept. A known series costs no allocation.
 //
 // If a series is known by its id alone and the key hashes to that id, the series takes
-// the name and is unlogged again. Errors match ErrInvalid, ErrSeriesLimit or ErrRenewed,
-// but for the one that all ordinals are given.
+// the name and is unlogged again. Errors match ErrInvalid, ErrSeriesLimit, ErrRenewed or
+// ErrSealed, but for the one that all ordinals are given.
 func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 	// What equals a known series is valid, so the checks can wait. Keys that cannot be
 	// made, or would take long to hash, go straight to them.
@@ -47,8 +47,8 @@ func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 	if o, taken := c.mu.byID(id); !taken {
 		return c.assignLocked(id, id, name, normal)
 	} else if c.canAdoptLocked(o, normal) {
-		if c.mu.renewed {
-			return 0, ErrRenewed
+		if c.mu.refusal != nil {
+			return 0, c.mu.refusal
 		}
 		c.adoptLocked(o, name, normal)
 		c.markUnloggedLocked(o)
@@ -100,8 +100,8 @@ func (c *Catalog) assignLocked(hash, id base.SeriesID, name string, tags []base.
 // dictionary takes in names and tags, which it never gives up. Requires: c.mu.
 func (c *Catalog) roomLocked() error {
 	switch {
-	case c.mu.renewed:
-		return ErrRenewed
+	case c.mu.refusal != nil:
+		return c.mu.refusal
 	case c.opts.MaxSeries > 0 && c.mu.count >= c.opts.MaxSeries:
 		return fmt.Errorf("%w: there are %d, and max_series allows %d; delete or expire others, or raise it",
 			ErrSeriesLimit, c.mu.count, c.opts.MaxSeries)
