@@ -15,6 +15,9 @@ var (
 	ErrNoSpace = errors.New("no space left on device")
 	// ErrReadOnly means that a file, or a whole HeldFS, cannot be changed through this.
 	ErrReadOnly = errors.New("opened for reading only")
+	// ErrReplaced means that another file took the place of one while it was being
+	// opened, which only another process can have done. Trying again is safe.
+	ErrReplaced = errors.New("replaced while being opened")
 )
 
 // FS is a tree of files under one root directory. An empty or "." path is the root.

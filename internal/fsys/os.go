@@ -113,7 +113,7 @@ func (o *osFS) openRegular(kind OpKind, path string, flag int) (*os.File, int64,
 		err = mustBeRegular(kind, path, after)
 	}
 	if err == nil && before != nil && !os.SameFile(before, after) {
-		err = pathError(kind, path, errors.New("replaced while being opened"))
+		err = pathError(kind, path, ErrReplaced)
 	}
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())
