@@ -44,8 +44,9 @@ func (s *state) selectIDs(sel Selector) []base.SeriesID {
 	ordinals := prepared.ordinals()
 	ids := make([]base.SeriesID, 0, len(ordinals))
 	for _, o := range ordinals {
-		if prepared.reg.catalog.Known(o) {
-			ids = append(ids, prepared.reg.catalog.ID(o))
+		id := prepared.reg.catalog.ID(o)
+		if prepared.reg.catalog.Known(o) { // it has not died before we asked
+			ids = append(ids, id)
 		}
 	}
 	slices.Sort(ids)

@@ -294,6 +294,9 @@ func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
 func (m *maintenance) publishMerge(ms int64, job *compact.Job, out []manifest.Entry) error {
 	written, inputs := pathsOf(out), pathsOf(job.Inputs)
 	err := m.ledger.syncDirs(written)
+	if plant.Bug(plant.UnlinkBeforeEdit) {
+		m.ledger.discard(inputs)
+	}
 	if err == nil {
 		err = m.ledger.commit(ms, manifest.Edit{Add: out, Remove: inputs}, func() {
 			m.state.publishFiles(out, inputs)
@@ -333,7 +336,7 @@ func (m *maintenance) mustRewrite(files *fileSet, tombstones tombstone.List, e *
 		return true
 	}
 	for _, t := range tombstones {
-		if m.canApply(t) && m.concerns(files, t, e) {
+		if canApply(t) && m.concerns(files, t, e) {
 			return true
 		}
 	}
@@ -341,8 +344,9 @@ func (m *maintenance) mustRewrite(files *fileSet, tombstones tombstone.List, e *
 }
 
 // canApply reports whether a deletion may leave its traces in files: only when it is in
-// one itself, for else a power cut could take it back and not them.
-func (m *maintenance) canApply(t *tombstone.Tombstone) bool { return t.LSN <= m.ledger.flushedLSN() }
+// one itself, for else a power cut could take it back and not them. Then all files that
+// hold older points are live, too, at the moment at which t was captured.
+func canApply(t *tombstone.Tombstone) bool { return t.File.Path != "" }
 
 // concerns reports whether a deletion hides points that are in a file. When it cannot
 // tell, because the file cannot be read, it does.
@@ -400,7 +404,7 @@ func (m *maintenance) dropTombstones() error {
 	var done []*tombstone.Tombstone
 	var paths []string
 	for _, t := range tombstones {
-		if m.canApply(t) && (plant.Bug(plant.TombstoneDropped) || !m.needed(files, t)) {
+		if canApply(t) && (plant.Bug(plant.TombstoneDropped) || !m.needed(files, t)) {
 			done, paths = append(done, t), append(paths, t.File.Path)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 const mergeCacheBytes = 96 << 20
 
 // mergeSource reads the inputs of a merge: points that deletions or retention hide are
-// left out, but for deletions that are in no file yet, see maintenance.canApply.
+// left out, but for deletions that are in no file yet, see canApply.
 type mergeSource struct {
 	reader  *seriesReader
 	catalog *catalog.Catalog
@@ -28,7 +28,7 @@ type mergeSource struct {
 
 func (m *maintenance) newMergeSource(job *compact.Job) (*mergeSource, error) {
 	_, tombstones, horizons := m.state.moment()
-	applicable := tombstones.Without(func(t *tombstone.Tombstone) bool { return !m.canApply(t) })
+	applicable := tombstones.Without(func(t *tombstone.Tombstone) bool { return !canApply(t) })
 	s := &mergeSource{catalog: m.reg.now().catalog}
 	if n := len(applicable); n > 0 {
 		s.applied = applicable[n-1].LSN
