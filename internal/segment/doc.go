@@ -34,5 +34,5 @@
 // exceptions see Write, and so is a Pack; writers, a PackReader and a Buffer belong to
 // one goroutine. The engine calls this package, as do merging and commands that show
 // files to people. The drawings are in format.go, syseg1.go, pack_format.go,
-// pack_index.go and stats.go.
+// pack_index.go, pack_entry.go and stats.go.
 package segment

@@ -29,7 +29,7 @@ import (
 // Columns: the payloads of blocks, a block being some consecutive points of one series,
 // in the order in which the series were written. Each block adds its values, and before
 // them its timestamps, unless an equal column of timestamps is there already. Nothing
-// lies between payloads. What a payload is the index says, see pack_index.go.
+// lies between payloads. What a payload is the index says, see pack_entry.go.
 //
 // Top level:
 //

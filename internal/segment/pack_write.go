@@ -1,16 +1,13 @@
 package segment
 
 import (
-	"cmp"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	iofs "io/fs"
 	"math"
 	"path"
-	"slices"
 
 	"github.com/zeebo/blake3"
 
@@ -18,7 +15,6 @@ import (
 	"github.com/sydradb/sydradb/internal/blocks"
 	"github.com/sydradb/sydradb/internal/codec"
 	"github.com/sydradb/sydradb/internal/fsys"
-	"github.com/sydradb/sydradb/internal/manifest"
 )
 
 const (
@@ -73,8 +69,8 @@ type PackWriter struct {
 
 	columns columnTable
 	shared  []sharedColumn
-	refs    []entryRef
-	entries blocks.Blob // each with its length as a varint before it
+	refs    blocks.Array[entryRef] // in the order in which series ended
+	entries blocks.Blob            // each with its length as a varint before it
 	footer  packFooter
 
 	entryBytes int64  // in entries
@@ -226,10 +222,9 @@ func (w *PackWriter) endSeries() error {
 	if err := w.writePoints(len(w.ts)); err != nil {
 		return err
 	}
-	w.footer.series++
 	w.scratch = binary.AppendUvarint(w.scratch[:0], uint64(len(w.entry)))
 	w.scratch = append(w.scratch, w.entry...)
-	w.refs = append(w.refs, entryRef{w.series.ID, w.entries.Append(w.scratch)})
+	*w.refs.Slot(w.refs.Len()) = entryRef{w.series.ID, w.entries.Append(w.scratch)}
 	w.entryBytes += int64(len(w.entry))
 	return nil
 }
@@ -325,10 +320,11 @@ func (w *PackWriter) flush() error {
 
 // Len returns how many series have been begun.
 func (w *PackWriter) Len() int {
+	n := int(w.refs.Len())
 	if w.open {
-		return len(w.refs) + 1
+		n++
 	}
-	return len(w.refs)
+	return n
 }
 
 // Points returns how many points have been written in blocks: those that wait for one,
@@ -343,120 +339,7 @@ func (w *PackWriter) Size() int64 {
 
 // IndexBytes returns the part of Size that is the index, which is in memory until Finish.
 func (w *PackWriter) IndexBytes() int64 {
-	return w.entryBytes + int64(len(w.entry)) + int64(len(w.refs))*entryRefBytes
-}
-
-// Finish writes the index and returns the entry of the pack, but for Seq, Edit, Wall and
-// Applied, which are the caller's to fill in. The file's bytes are then durable, its name
-// is not until its directory is synced. A writer without points is refused. After an
-// error only a temporary file may be left.
-func (w *PackWriter) Finish() (manifest.Entry, error) {
-	if w.err != nil {
-		return manifest.Entry{}, w.err
-	}
-	entry, err := w.finish()
-	if err != nil {
-		return manifest.Entry{}, w.fail(fmt.Errorf("pack of bucket %d: %w", w.opts.Bucket, err))
-	}
-	w.err = errFinished
-	return entry, nil
-}
-
-func (w *PackWriter) finish() (manifest.Entry, error) {
-	err := w.endSeries()
-	if err == nil && len(w.refs) == 0 {
-		err = errEmpty
-	}
-	if err != nil {
-		return manifest.Entry{}, err
-	}
-	crc, err := w.writeIndex()
-	if err == nil {
-		err = w.flush()
-	}
-	if err == nil {
-		err = w.file.Sync()
-	}
-	file := w.file
-	w.file = nil
-	if err = errors.Join(err, file.Close()); err != nil {
-		return manifest.Entry{}, err
-	}
-	f := &w.footer
-	name := base.PackFile(w.opts.Bucket, f.start, f.end, w.opts.NowMS, w.opts.Part)
-	if err := w.fs.Rename(w.temp, name); err != nil {
-		return manifest.Entry{}, err
-	}
-	return packEntry(name, w.opts.Bucket, w.opts.Width, f, crc, w.written, hex.EncodeToString(w.hash.Sum(nil))), nil
-}
-
-// packEntry returns the manifest entry of a pack.
-func packEntry(name string, bucket, width int64, f *packFooter, crc uint32, size int64, digest string) manifest.Entry {
-	e := manifest.Entry{
-		HourBucket: bucket, StartTS: f.start, EndTS: f.end, Count: int(f.points),
-		Path: name, Bytes: size, BLAKE3: digest,
-		Segments: f.series, FooterCRC: fmt.Sprintf("%08x", crc),
-	}
-	if width != base.Hour {
-		e.Width = width
-	}
-	return e
-}
-
-// writeIndex writes all that follows the columns and returns the footer's checksum.
-func (w *PackWriter) writeIndex() (uint32, error) {
-	slices.SortFunc(w.refs, func(a, b entryRef) int { return cmp.Compare(a.id, b.id) })
-	for i := 1; i < len(w.refs); i++ {
-		if id := w.refs[i].id; id == w.refs[i-1].id {
-			return 0, fmt.Errorf("series %x: %w", uint64(id), errTwice)
-		}
-	}
-	w.footer.index = w.written + int64(len(w.buf))
-	var top []topBlock
-	for refs := w.refs; len(refs) > 0; {
-		block := topBlock{first: refs[0].id, offset: uint32(w.written + int64(len(w.buf)) - w.footer.index)}
-		n := w.appendIndexBlock(refs)
-		block.count = uint32(n)
-		top = append(top, block)
-		refs = refs[n:]
-		if len(w.buf) >= writeBytes {
-			if err := w.flush(); err != nil {
-				return 0, err
-			}
-		}
-	}
-	f := &w.footer
-	at := len(w.buf)
-	f.top = w.written + int64(at)
-	f.shared, f.indexBlocks = len(w.shared), len(top)
-	w.buf = appendTop(w.buf, w.opts.Bucket, w.shared, top)
-	f.topCRC = crc32.Checksum(w.buf[at:], castagnoli)
-	var crc uint32
-	w.buf, crc = appendFooter(w.buf, f)
-	return crc, nil
-}
-
-// appendIndexBlock appends an index block with the first n of refs, which are sorted.
-func (w *PackWriter) appendIndexBlock(refs []entryRef) (n int) {
-	at, size := len(w.buf), 4
-	w.scratch = w.scratch[:0]
-	for n < len(refs) && n < maxIndexEntries {
-		length, entry := blocks.Uvarint(w.entries.From(refs[n].ref))
-		size += entryRefBytes + int(length)
-		if n > 0 && size > indexBlockBytes {
-			break
-		}
-		w.buf = binary.LittleEndian.AppendUint64(w.buf, uint64(refs[n].id))
-		w.scratch = append(w.scratch, entry[:length]...)
-		n++
-	}
-	for i := range n {
-		length, _ := blocks.Uvarint(w.entries.From(refs[i].ref))
-		w.buf = binary.AppendUvarint(w.buf, uint64(length))
-	}
-	w.buf = append(w.buf, w.scratch...)
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, crc32.Checksum(w.buf[at:], castagnoli))
-	return n
+	return w.entryBytes + int64(len(w.entry)) + int64(w.refs.Len())*entryRefBytes
 }
 
 // fail closes and removes the file, and is what every later call returns.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -364,6 +365,38 @@ func TestColumnTableForgets(t *testing.T) {
 	}
 	if found < tableRows/2 || found > tableRows {
 		t.Errorf("%d columns of %d are remembered in %d rows", found, 3*tableRows, tableRows)
+	}
+}
+
+// What a writer keeps for each series is its entry and a few words.
+func TestPackWriterMemory(t *testing.T) {
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	w, err := CreatePack(discard{}, PackOptions{Bucket: 0, Width: base.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 200_000
+	rng := rand.New(rand.NewPCG(1, 1))
+	ts, values := make([]int64, 20), make([]float64, 20)
+	for range n {
+		for i := range ts {
+			ts[i], values[i] = int64(i)*1e9+rng.Int64N(1e9), rng.Float64()
+		}
+		if err := w.Append(base.SeriesID(rng.Uint64()), ts, values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown := heap() - before; grown > 50*n+8<<20 {
+		t.Errorf("%d series take %d bytes", n, grown)
+	}
+	if _, err := w.Finish(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -20,7 +20,8 @@ import (
 //
 //	exponent  0 to 14; the magnitude of n is at most 2^53
 //
-// Blocks of value codec 1 have the raw form. Pinned by testdata/pack.golden.
+// Blocks of value codec 1 have the raw form. Pinned by testdata/pack.golden and
+// testdata/pack-entry.golden.
 const (
 	statsNone    = 0
 	statsDecimal = 1
