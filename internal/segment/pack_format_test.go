@@ -271,6 +271,7 @@ func TestPackEntryRefuses(t *testing.T) {
 		"times overlap values":    {uv(0x11, 2, 9, 10, 10, 5, 9, 200, 20, crc), errPlace},
 		"huge distance":           {uv(0x11, 2, uint64(math.MaxUint64), 10, 10, 5, 9, 200, 20, crc), errPlace},
 		"blocks out of order":     {uv(good, 0, 10, 10, 14, 9, 10, 20, crc), errBlocks},
+		"gap back":                {uv(good, 0, 10, 10, 20, 9, uint64(math.MaxUint64)-60, 20, crc), errPlace},
 		"cut crc":                 {good[:len(good)-1], errEntryEnd},
 		"statistics of 63":        {uv(0x11, 1<<3, 10, 63, 5, 99, 200, 80, crc, 0, 2, 2, 2, 2, 2, 2), errStats},
 		"large exponent":          {uv(0x11, 1<<3, 10, 64, 5, 99, 200, 80, crc, 15, 2, 2, 2, 2, 2, 2), errStats},
@@ -283,6 +284,28 @@ func TestPackEntryRefuses(t *testing.T) {
 		err := entryLayout.decodeEntry(&s, 1, c.data)
 		if !errors.Is(err, c.err) || !errors.Is(err, base.ErrCorrupt) {
 			t.Errorf("%s: %v, want %v", name, err, c.err)
+		}
+	}
+}
+
+func TestTopBlocksAreInOrder(t *testing.T) {
+	f := packFooter{index: 100, top: 200, indexBlocks: 3, series: 9}
+	cases := map[string]struct {
+		blocks []topBlock
+		ok     bool
+	}{
+		"sound":            {[]topBlock{{1, 0, 3}, {5, 30, 3}, {9, 60, 3}}, true},
+		"equal ids":        {[]topBlock{{1, 0, 3}, {5, 30, 3}, {5, 60, 3}}, false},
+		"falling ids":      {[]topBlock{{1, 0, 3}, {5, 30, 3}, {4, 60, 3}}, false},
+		"equal offsets":    {[]topBlock{{1, 0, 3}, {5, 30, 3}, {9, 30, 3}}, false},
+		"behind the index": {[]topBlock{{1, 0, 3}, {5, 30, 3}, {9, 100, 3}}, false},
+		"series missing":   {[]topBlock{{1, 0, 3}, {5, 30, 2}, {9, 60, 3}}, false},
+		"an empty one":     {[]topBlock{{1, 0, 3}, {5, 30, 0}, {9, 60, 6}}, false},
+	}
+	for name, c := range cases {
+		got, err := decodeTopBlocks(appendTop(nil, 0, nil, c.blocks), &f)
+		if c.ok && (err != nil || !slices.Equal(got, c.blocks)) || !c.ok && !errors.Is(err, base.ErrCorrupt) {
+			t.Errorf("%s: %v, error %v", name, got, err)
 		}
 	}
 }
