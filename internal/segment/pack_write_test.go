@@ -381,7 +381,7 @@ func TestPackWriterMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = 200_000
+	const n = 100_000
 	rng := rand.New(rand.NewPCG(1, 1))
 	ts, values := make([]int64, 20), make([]float64, 20)
 	for range n {
@@ -392,7 +392,7 @@ func TestPackWriterMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if grown := heap() - before; grown > 50*n+8<<20 {
+	if grown := heap() - before; grown > 50*n+6<<20 {
 		t.Errorf("%d series take %d bytes", n, grown)
 	}
 	if _, err := w.Finish(); err != nil {
