@@ -14,6 +14,7 @@ import (
 	"github.com/sydradb/sydradb/internal/dict"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/objectstore"
 )
 
 // Check reads every byte of the database at the root of fs and holds it against what
@@ -66,6 +67,26 @@ type checker struct {
 
 	catalog *catalog.Catalog
 	known   bool // catalog holds every series, so one that is not in it does not exist
+
+	damage damaged
+}
+
+// damaged is the damage that a repair can do something about, by the paths of files.
+type damaged struct {
+	catalog   bool                // frames of it, or all
+	files     map[string]bool     // segment files, packs and delete files that MANIFEST names
+	objects   []string            // objects and refs
+	twins     [][2]manifest.Entry // files that both have a point, with one seq
+	strangers bool                // series of files are in no catalog
+	tags      bool                // tags.json is of no use
+}
+
+// bad notes that a file which MANIFEST names is of no use, or not there.
+func (d *damaged) bad(file string) {
+	if d.files == nil {
+		d.files = make(map[string]bool)
+	}
+	d.files[file] = true
 }
 
 // run takes the steps, each of which does what it can with what those before it found.
@@ -79,6 +100,8 @@ func (c *checker) run() error {
 	c.checkCatalog()
 	c.checkLog()
 	c.checkSegments()
+	c.checkDeletes()
+	c.checkObjects()
 	c.checkTags()
 	c.checkNames()
 	c.report.Series = int64(c.catalog.Len())
@@ -110,7 +133,7 @@ func (c *checker) fault(file string, err error) bool {
 		c.find(Damage, file, damage.Offset, "%s", explain(damage))
 	case errors.Is(err, iofs.ErrNotExist):
 		c.find(Damage, file, base.WholeFile, "missing")
-	case errors.Is(err, codec.ErrUnknown):
+	case errors.Is(err, codec.ErrUnknown), errors.Is(err, objectstore.ErrUnknownType):
 		c.find(Damage, file, base.WholeFile, "%v", err)
 	case c.ctx.Err() == nil && len(c.unread) < maxUnread:
 		c.unread = append(c.unread, err)
@@ -213,10 +236,11 @@ func (c *checker) checkCatalog() {
 	c.count(file)
 	err := catalog.Load(c.fs, file, at.Bytes, c.catalog)
 	if c.fault(file, err) {
-		c.known = false
+		c.known, c.damage.catalog = false, true
 		return
 	}
 	if err := c.catalog.Verify(); err != nil {
+		c.damage.catalog = true
 		c.find(Damage, file, base.WholeFile, "%v", err)
 	}
 	if e, err := c.fs.Stat(file); c.whole && err == nil && e.Size > at.Bytes {

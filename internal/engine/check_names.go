@@ -18,6 +18,7 @@ func (c *checker) checkTags() {
 		return
 	}
 	c.count(base.TagsFile)
+	c.damage.tags = true
 	if _, stamped := tags.ReadStamp(data); !stamped {
 		c.find(Leftover, base.TagsFile, 0, "it does not say which catalog it is of; the next clean close writes it anew")
 		return
@@ -25,7 +26,9 @@ func (c *checker) checkTags() {
 	var damage *base.CorruptionError
 	if _, err := tags.ReadV0(data); errors.As(err, &damage) {
 		c.find(Leftover, base.TagsFile, damage.Offset, "%v; the next clean close writes it anew", damage.Err)
+		return
 	}
+	c.damage.tags = false
 }
 
 // checkNames looks at each name that the other steps have not judged.
@@ -33,7 +36,7 @@ func (c *checker) checkNames() {
 	for _, e := range c.list("") {
 		generation, isCatalog := base.ParseCatalogFile(e.Name)
 		switch {
-		case e.Dir && (e.Name == base.WALDir || e.Name == base.SegmentsDir || e.Name == base.QuarantineDir):
+		case e.Dir && isKnownDir(e.Name):
 		case e.Regular && (e.Name == base.LockFile || e.Name == base.FormatFile || e.Name == base.ManifestFile || e.Name == base.TagsFile):
 		case e.Regular && isCatalog && generation == c.state.Catalog.Generation:
 		case e.Regular && isCatalog && c.whole:
@@ -66,6 +69,16 @@ func (c *checker) checkNames() {
 			}
 		}
 	}
+}
+
+// isKnownDir reports whether a database has a directory of this name. What is in
+// quarantine/ and snapshots/ is not part of it.
+func isKnownDir(name string) bool {
+	switch name {
+	case base.WALDir, base.SegmentsDir, base.DeletesDir, base.ObjectsDir, base.RefsDir, base.SnapshotsDir, base.QuarantineDir:
+		return true
+	}
+	return false
 }
 
 // unexpected judges what has no name that a database gives to finished files.

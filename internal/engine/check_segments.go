@@ -1,9 +1,8 @@
 package engine
 
 import (
-	"cmp"
+	"fmt"
 	"path"
-	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -11,18 +10,19 @@ import (
 	"github.com/sydradb/sydradb/internal/segment"
 )
 
-// segmentChecker reads segment files, with memory that it uses again.
+// segmentChecker reads segment files and packs, with memory that it uses again.
 type segmentChecker struct {
 	*checker
-	data   []byte
-	ts     []int64
-	values []float64
-	bad    map[string]bool // files that cannot be decoded
+	data      []byte
+	ts        []int64
+	values    []float64
+	strangers map[base.SeriesID]bool // series of segment files that nothing has introduced
 }
 
-// checkSegments reads every segment file that is there, and misses those that are not.
+// checkSegments reads every segment file and pack that is there, and misses those that
+// are not.
 func (c *checker) checkSegments() {
-	s := segmentChecker{checker: c, bad: make(map[string]bool)}
+	s := segmentChecker{checker: c, strangers: make(map[base.SeriesID]bool)}
 	found := make(map[string]bool)
 	for _, file := range c.segmentFiles() {
 		if c.stopped() {
@@ -30,7 +30,7 @@ func (c *checker) checkSegments() {
 		}
 		found[file] = true
 		if entry, live := c.state.Entry(file); live {
-			s.live(entry)
+			s.live(&entry)
 		} else {
 			s.unnamed(file)
 		}
@@ -38,18 +38,14 @@ func (c *checker) checkSegments() {
 	if !c.whole {
 		return // a later line may have removed what is missing
 	}
-	unknown := make(map[base.SeriesID]bool)
-	for _, e := range c.state.Live {
+	for i := range c.state.Live {
+		e := &c.state.Live[i]
 		if !found[e.Path] {
 			c.find(Damage, e.Path, base.WholeFile, "missing")
-			s.bad[e.Path] = true
+			c.damage.bad(e.Path)
 		}
 		if e.Seq > c.state.FlushedLSN {
 			c.find(Damage, e.Path, base.WholeFile, "MANIFEST says that it holds records up to %d, but only those up to %d are in files", e.Seq, c.state.FlushedLSN)
-		}
-		if _, ok := c.catalog.ByID(e.SeriesID); !ok && c.known && !unknown[e.SeriesID] {
-			unknown[e.SeriesID] = true
-			c.find(Damage, e.Path, base.WholeFile, "its series %x is neither in the catalog nor in the log", uint64(e.SeriesID))
 		}
 	}
 	s.disjoint()
@@ -84,29 +80,82 @@ func (c *checker) list(dir string) []fsys.Entry {
 }
 
 // live checks a file that MANIFEST names.
-func (s *segmentChecker) live(e manifest.Entry) {
+func (s *segmentChecker) live(e *manifest.Entry) {
 	s.count(e.Path)
 	s.report.Segments++
-	if err := s.load(e); err != nil {
-		s.bad[e.Path] = true
+	check := s.segment
+	if e.IsPack() {
+		s.report.Packs++
+		check = s.pack
+	}
+	if err := check(e); err != nil {
+		s.damage.bad(e.Path)
 		s.fault(e.Path, err)
-		return
-	}
-	s.report.Points += int64(len(s.ts))
-	if h, _, err := segment.DecodeHeader(s.data); err == nil && h.Hour != e.HourBucket {
-		s.find(Damage, e.Path, base.WholeFile, "its header has the hour %d, MANIFEST %d", h.Hour, e.HourBucket)
-	}
-	for i := 1; i < len(s.ts); i++ {
-		if s.ts[i] <= s.ts[i-1] {
-			s.find(Damage, e.Path, base.WholeFile, "point %d has the same time as the one before it", i)
-			return
-		}
 	}
 }
 
-// load reads a live file into s.
-func (s *segmentChecker) load(e manifest.Entry) (err error) {
-	if s.data, err = segment.Load(s.fs, e, s.data); err != nil {
+// segment checks a segment file.
+func (s *segmentChecker) segment(e *manifest.Entry) error {
+	if err := s.load(e); err != nil {
+		return err
+	}
+	s.report.Points += int64(len(s.ts))
+	if !s.isKnown(e.SeriesID) && !s.strangers[e.SeriesID] {
+		s.strangers[e.SeriesID] = true
+		s.damage.strangers = true
+		s.find(Damage, e.Path, base.WholeFile, "its series %x is neither in the catalog nor in the log", uint64(e.SeriesID))
+	}
+	h, _, err := segment.DecodeHeader(s.data)
+	if err != nil {
+		return err
+	}
+	if h.Hour != e.HourBucket {
+		return whole(e.Path, fmt.Errorf("its header has the hour %d, MANIFEST %d", h.Hour, e.HourBucket))
+	}
+	for i := 1; i < len(s.ts); i++ {
+		if s.ts[i] <= s.ts[i-1] {
+			return whole(e.Path, fmt.Errorf("point %d has the same time as the one before it", i))
+		}
+	}
+	return nil
+}
+
+// pack checks a pack.
+func (s *segmentChecker) pack(e *manifest.Entry) error {
+	strangers, first := 0, base.SeriesID(0)
+	err := segment.VerifyPack(s.fs, *e, func(p *segment.PackSeries, _ []int64) error {
+		if !s.isKnown(p.ID) {
+			if strangers++; strangers == 1 {
+				first = p.ID
+			}
+		}
+		return s.ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	s.report.Points += int64(e.Count)
+	if strangers > 0 {
+		s.damage.strangers = true
+		s.find(Damage, e.Path, base.WholeFile, "%d of its series, one of them %x, are neither in the catalog nor in the log", strangers, uint64(first))
+	}
+	return nil
+}
+
+// isKnown reports whether a series may exist.
+func (s *segmentChecker) isKnown(id base.SeriesID) bool {
+	_, ok := s.catalog.ByID(id)
+	return ok || !s.known
+}
+
+// whole returns the error for damage that has no place in a file.
+func whole(file string, err error) error {
+	return &base.CorruptionError{File: file, Offset: base.WholeFile, Err: err}
+}
+
+// load reads a live segment file into s.
+func (s *segmentChecker) load(e *manifest.Entry) (err error) {
+	if s.data, err = segment.Load(s.fs, *e, s.data); err != nil {
 		return err
 	}
 	s.ts, s.values, err = segment.AppendColumns(s.ts[:0], s.values[:0], s.data)
@@ -116,58 +165,34 @@ func (s *segmentChecker) load(e manifest.Entry) (err error) {
 // unnamed judges a file that no sound line of MANIFEST names.
 func (s *segmentChecker) unnamed(file string) {
 	if !s.whole {
-		// A line that was lost may name it: at least it should be a segment file.
+		// A line that was lost may name it: at least it should be sound in itself.
 		s.count(file)
-		_, err := segment.ReadAll(s.fs, file)
-		s.fault(file, err)
+		s.fault(file, s.verifyUnnamed(file))
 		return
 	}
-	switch s.state.Fate(file) {
+	s.leftover(file, s.state.Fate(file))
+}
+
+func (s *segmentChecker) verifyUnnamed(file string) error {
+	if !base.IsPackFile(file) {
+		_, err := segment.ReadAll(s.fs, file)
+		return err
+	}
+	e, err := segment.DescribePack(s.fs, file)
+	if err == nil {
+		err = segment.VerifyPack(s.fs, e, func(*segment.PackSeries, []int64) error { return s.ctx.Err() })
+	}
+	return err
+}
+
+// leftover files what becomes of a file that MANIFEST does not name.
+func (c *checker) leftover(file string, fate manifest.Fate) {
+	switch fate {
 	case manifest.FateRemove:
-		s.find(Leftover, file, base.WholeFile, "left by work that was cut short; the next opening removes it")
+		c.find(Leftover, file, base.WholeFile, "left by work that was cut short; the next opening removes it")
 	case manifest.FateQuarantine:
-		s.find(Leftover, file, base.WholeFile, "no line of MANIFEST names it; the next opening moves it to %s/", base.QuarantineDir)
+		c.find(Leftover, file, base.WholeFile, "no line of MANIFEST names it; the next opening moves it to %s/", base.QuarantineDir)
 	default:
-		s.unknown(file)
+		c.unknown(file)
 	}
-}
-
-// disjoint looks for points that two files of one seq have: nothing says which counts.
-func (s *segmentChecker) disjoint() {
-	live := slices.Clone(s.state.Live)
-	slices.SortFunc(live, func(a, b manifest.Entry) int {
-		return cmp.Or(cmp.Compare(a.SeriesID, b.SeriesID), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.StartTS, b.StartTS))
-	})
-	for i, a := range live {
-		for _, b := range live[i+1:] {
-			if b.SeriesID != a.SeriesID || b.Seq != a.Seq || b.StartTS > a.EndTS || s.stopped() {
-				break
-			}
-			ts, both, err := s.common(a, b)
-			if s.fault(b.Path, err) || !both {
-				continue
-			}
-			s.find(Damage, b.Path, base.WholeFile, "it has a point at %d, as has %s with the same seq %d", ts, a.Path, a.Seq)
-		}
-	}
-}
-
-// common returns a time that both files have, if there is one.
-func (s *segmentChecker) common(a, b manifest.Entry) (ts int64, both bool, err error) {
-	if s.bad[a.Path] || s.bad[b.Path] {
-		return 0, false, nil
-	}
-	if err := s.load(a); err != nil {
-		return 0, false, err
-	}
-	first := slices.Clone(s.ts)
-	if err := s.load(b); err != nil {
-		return 0, false, err
-	}
-	for _, t := range s.ts {
-		if _, found := slices.BinarySearch(first, t); found {
-			return t, true, nil
-		}
-	}
-	return 0, false, nil
 }

@@ -299,8 +299,15 @@ func TestCheckKnowsLeftovers(t *testing.T) {
 		"FORMAT.tmp":          "cut short",
 		"wal/current.wal.tmp": "cut short",
 		base.CatalogFile(7):   "another generation",
+
+		base.DeleteFile(1_000_000, 5) + ".tmp":             "cut short",
+		base.ObjectFile([32]byte{9}) + ".tmp":              "cut short",
+		base.RefFile("heads/main") + ".tmp":                "cut short",
+		base.PackFile(0, 0, 0, 99999999999999, 0):          "work that was cut short",
+		base.PackFile(0, 0, 0, 1, 0):                       "quarantine",
+		base.PackFile(0, 0, 0, 99999999999999, 1) + ".tmp": "cut short",
 	}
-	unknown := []string{dir + "/readme", dir + "/x.seg.tmp", "notes.tmp", "wal/notes.tmp", "segments/readme", "segments/here/1-0-0-1.seg", "wal/readme", "HEAD", "objects/x"}
+	unknown := []string{dir + "/readme", dir + "/x.seg.tmp", "notes.tmp", "wal/notes.tmp", "segments/readme", "segments/here/1-0-0-1.seg", "wal/readme", "HEAD", "objects/x", "refs/heads/A", "deletes/x", "objects/ab/x"}
 	for file := range leftovers {
 		mustPut(t, fs, file, "x")
 	}
@@ -308,13 +315,14 @@ func TestCheckKnowsLeftovers(t *testing.T) {
 		mustPut(t, fs, file, "x")
 	}
 	mustPut(t, fs, "quarantine/1-0-0-1.seg", "x")
+	mustPut(t, fs, "snapshots/anything/at all", "x")
 	mustPut(t, fs, base.TornFile(7, 8), "x")
 	report := mustCheck(t, fs)
 	for file, message := range leftovers {
 		expect(t, report, Leftover, file, message)
 	}
 	for _, file := range []string{
-		dir + "/readme", dir + "/x.seg.tmp", "notes.tmp", "wal/notes.tmp", "segments/readme", "segments/here", "wal/readme", "HEAD", "objects",
+		dir + "/readme", dir + "/x.seg.tmp", "notes.tmp", "wal/notes.tmp", "segments/readme", "segments/here", "wal/readme", "HEAD", "objects/x", "refs/heads/A", "deletes/x", "objects/ab/x",
 	} {
 		expect(t, report, Unknown, file, "never touched")
 	}

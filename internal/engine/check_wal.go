@@ -143,6 +143,10 @@ func (l *logChecker) record(rec wal.Record) error {
 		if err := l.batch(rec); err != nil {
 			l.fault(rec.File, rec.Corrupt(err))
 		}
+	case wal.TypeDelete:
+		if _, _, _, err := wal.DecodeDelete(rec.Body); err != nil {
+			l.fault(rec.File, rec.Corrupt(err))
+		}
 	case wal.TypeHeader, wal.TypeMark:
 	default:
 		l.fault(rec.File, rec.Corrupt(fmt.Errorf("a record of type %d, which this version does not write", rec.Type)))

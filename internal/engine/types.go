@@ -60,8 +60,12 @@ type CheckReport struct {
 	Files      int64     `json:"files"`
 	Bytes      int64     `json:"bytes"`
 	Series     int64     `json:"series"`
-	Segments   int64     `json:"segments"`
-	Points     int64     `json:"points"` // in segment files
+	Segments   int64     `json:"segments"` // segment files and packs
+	Packs      int64     `json:"packs"`
+	Points     int64     `json:"points"`  // in segment files and packs
+	Deletes    int64     `json:"deletes"` // files of deletions
+	Objects    int64     `json:"objects"`
+	Refs       int64     `json:"refs"`
 	LogRecords int64     `json:"log_records"`
 	LogPoints  int64     `json:"log_points"` // in the log and not in segment files
 	Findings   []Finding `json:"findings"`
