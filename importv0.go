@@ -62,15 +62,8 @@ func ImportV0(ctx context.Context, src, dst string, opts ImportOptions) (stats I
 	if err != nil {
 		return stats, fail(err)
 	}
-	target, err := newTarget(dst)
+	err = buildDir(dst, func(_ fsys.FS, path string) error { return importInto(ctx, dir, path, opts.Unit, &stats) })
 	if err != nil {
-		return stats, fail(err)
-	}
-	defer func() { err = errors.Join(err, target.close()) }()
-	if err := importInto(ctx, dir, target.path(), opts.Unit, &stats); err != nil {
-		return stats, errors.Join(fail(err), target.remove())
-	}
-	if err := target.publish(); err != nil {
 		return stats, fail(err)
 	}
 	return stats, nil

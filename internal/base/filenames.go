@@ -20,6 +20,8 @@ const (
 	DeletesDir    = "deletes"
 	ObjectsDir    = "objects"
 	RefsDir       = "refs"
+	HeadFile      = "HEAD"
+	RefLogsDir    = "logs"
 	SnapshotsDir  = "snapshots"
 	QuarantineDir = "quarantine"
 

@@ -28,3 +28,12 @@ func OSParent(path string) (fs FS, dir, name string, err error) {
 	}
 	return fs, dir, filepath.Base(abs), nil
 }
+
+// MkdirParent makes the directory that is to hold path, as MkdirRoot does.
+func MkdirParent(path string) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	return MkdirRoot(filepath.Dir(abs))
+}

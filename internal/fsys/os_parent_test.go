@@ -36,3 +36,22 @@ func TestOSParentReachesAPathByItsName(t *testing.T) {
 		}
 	}
 }
+
+func TestMkdirParentMakesAllAbove(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b", "c")
+	for range 2 {
+		if err := fsys.MkdirParent(path + string(filepath.Separator)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fs, _, name, err := fsys.OSParent(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := fs.List(""); err != nil || len(entries) > 0 {
+		t.Errorf("beside %s there are %v, error %v", name, entries, err)
+	}
+	if err := fs.(io.Closer).Close(); err != nil {
+		t.Error(err)
+	}
+}

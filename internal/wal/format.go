@@ -111,6 +111,13 @@ func begin(dst []byte, kind byte) []byte {
 	return append(frame.Begin(dst), head[:]...)
 }
 
+// AppendRecord appends a whole frame with the type and the body of r to dst, but for lsn,
+// durable and checksum, as AppendBatch does: the log of a copy takes over records so.
+func AppendRecord(dst []byte, r Record) []byte {
+	start := len(dst)
+	return frame.EndUnsealed(append(begin(dst, r.Type), r.Body...), start)
+}
+
 func appendHeader(dst []byte, uuid [uuidSize]byte) []byte {
 	start := len(dst)
 	dst = append(begin(dst, TypeHeader), uuid[:]...)

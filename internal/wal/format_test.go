@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"strings"
@@ -94,6 +95,34 @@ func TestGoldenBatch(t *testing.T) {
 		if !sameRegistration(gotRegs[i], regs[i]) {
 			t.Errorf("series %d: %v, want %v", i, gotRegs[i], regs[i])
 		}
+	}
+}
+
+// A record that was read becomes the frame that it was read from.
+func TestAppendRecordTakesRecordsOver(t *testing.T) {
+	fs := fsys.NewMem()
+	f := AppendDelete(nil, -5, 7, []base.SeriesID{3, 1 << 60})
+	Seal(f, 9, 8)
+	file, err := fs.Create("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var again []byte
+	if err := Scan(fs, "x", func(r Record) error {
+		again = AppendRecord([]byte("before"), r)[len("before"):]
+		Seal(again, r.LSN, r.Durable)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(again, f) {
+		t.Errorf("frame %x, want %x", again, f)
 	}
 }
 
