@@ -55,8 +55,44 @@ func (r *recovery) clean() error {
 		return err
 	}
 	r.manifest.Unlinked(append(unlinked, removed...))
+	for _, dir := range []string{base.ObjectsDir, base.RefsDir} {
+		if err := cleanTemps(r.fs, dir); err != nil {
+			return err
+		}
+	}
 	r.warnMissing(found)
 	return nil
+}
+
+// cleanTemps removes what was still being written in and below a directory of objects or
+// refs, which need not be there.
+func cleanTemps(fs fsys.FS, dir string) error {
+	entries, err := fs.List(dir)
+	if errors.Is(err, iofs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	changed := false
+	for _, e := range entries {
+		file := path.Join(dir, e.Name)
+		_, isRef := base.ParseRefFile(file)
+		switch {
+		case e.Dir && (isRef || base.IsObjectDir(file)):
+			err = cleanTemps(fs, file)
+		case isTemp(e, file):
+			changed = true
+			err = fs.Remove(file)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return fs.SyncDir(dir)
 }
 
 // cleanDeletes cleans the directory of delete files, and returns the paths it removed,
@@ -182,24 +218,40 @@ func (r *recovery) cleanHour(dir string, found map[string]struct{}) (removed []s
 	return removed, left, r.fs.SyncDir(dir)
 }
 
-// quarantine sets a file aside, under a name that is still free.
+// quarantine sets a file aside.
 func (r *recovery) quarantine(file string) error {
-	if err := r.fs.MkdirAll(base.QuarantineDir); err != nil {
+	name, err := setAside(r.fs, file)
+	if err != nil {
 		return err
 	}
-	name := path.Join(base.QuarantineDir, path.Base(file))
-	for n := 1; ; n++ {
-		found, err := fsys.Exists(r.fs, name)
-		if err != nil {
-			return err
-		}
-		if !found {
-			break
-		}
-		name = fmt.Sprintf("%s.%d", path.Join(base.QuarantineDir, path.Base(file)), n)
-	}
 	r.opts.Logger.Warn("set aside a file that nothing refers to", "file", file, "now", name)
-	return errors.Join(r.fs.Rename(file, name), r.fs.SyncDir(base.QuarantineDir), r.fs.SyncDir(""))
+	return nil
+}
+
+// setAside moves a file to the quarantine. Its new name is durable then, the absence of
+// the old one is not.
+func setAside(fs fsys.FS, file string) (name string, err error) {
+	if name, err = quarantineName(fs, file); err != nil {
+		return "", err
+	}
+	return name, errors.Join(fs.Rename(file, name), fs.SyncDir(base.QuarantineDir), fs.SyncDir(""))
+}
+
+// quarantineName returns a name for a file in the quarantine that is still free, and
+// makes the directory if there is none.
+func quarantineName(fs fsys.FS, file string) (string, error) {
+	if err := fs.MkdirAll(base.QuarantineDir); err != nil {
+		return "", err
+	}
+	first := path.Join(base.QuarantineDir, path.Base(file))
+	name := first
+	for n := 1; ; n++ {
+		found, err := fsys.Exists(fs, name)
+		if err != nil || !found {
+			return name, err
+		}
+		name = fmt.Sprintf("%s.%d", first, n)
+	}
 }
 
 // warnMissing logs live files that are not among those found: what they held is lost,

@@ -321,6 +321,12 @@ func TestLeftoversAreCleared(t *testing.T) {
 		base.WALFile(7) + ".tmp":          false,
 		base.TornFile(7, 8) + ".tmp":      false,
 		old + ".tmp":                      false,
+
+		base.ObjectFile([32]byte{7}) + ".tmp":    false,
+		base.RefFile("heads/main") + ".tmp":      false,
+		base.DeleteFile(1, 1) + ".tmp":           false,
+		base.ObjectsDir + "/07/notes.tmp":        true,
+		base.RefFile("heads/NOT-A-REF") + ".tmp": true,
 		// Somebody else's.
 		dir + "/readme":        true,
 		dir + "/x.seg.tmp":     true,
@@ -330,7 +336,7 @@ func TestLeftoversAreCleared(t *testing.T) {
 	}
 	for file := range kept {
 		if !strings.HasPrefix(file, base.QuarantineDir) {
-			mustReplace(t, fs, file, []byte("x"))
+			mustPut(t, fs, file, "x")
 		}
 	}
 	if _, err := readDamaged(fs, want); err != nil {
