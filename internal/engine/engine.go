@@ -26,6 +26,9 @@ type Engine struct {
 	writer      *writer
 	maintenance *maintenance
 
+	held   *held // of a database that is open for reading only; it has no lock, ledger, writer, maintenance
+	opened Stats // what Stats says of it that does not change
+
 	requests requests
 
 	closed    atomic.Bool
@@ -58,7 +61,7 @@ func (e *Engine) Resolve(name string, tags []base.Tag) (*Series, error) {
 	if err := e.usable(); err != nil {
 		return nil, err
 	}
-	return e.reg.resolve(name, tags)
+	return e.resolved(e.reg.resolve(name, tags))
 }
 
 // ResolveID returns the series with this id, which it registers without a name, but
@@ -67,7 +70,15 @@ func (e *Engine) ResolveID(id base.SeriesID, tags []base.Tag) (*Series, error) {
 	if err := e.usable(); err != nil {
 		return nil, err
 	}
-	return e.reg.resolveID(id, tags)
+	return e.resolved(e.reg.resolveID(id, tags))
+}
+
+// resolved returns what resolving has returned, but for one error.
+func (e *Engine) resolved(s *Series, err error) (*Series, error) {
+	if errors.Is(err, catalog.ErrSealed) {
+		err = ErrReadOnly
+	}
+	return s, err
 }
 
 // Write stores rows as one batch; series are those that the rows are of, one for each,
@@ -218,7 +229,7 @@ func (e *Engine) Close() error {
 	e.closeOnce.Do(func() {
 		e.closed.Store(true)
 		if e.writer == nil {
-			e.closeErr = e.lock.Close()
+			e.closeErr = e.held.Close()
 			return
 		}
 		e.maintenance.close()
@@ -233,13 +244,14 @@ func (e *Engine) Close() error {
 
 // Stats returns counters and sizes.
 func (e *Engine) Stats() Stats {
-	s := Stats{State: "ok", Series: e.reg.now().index.Len()}
+	s := e.opened
+	s.Series = e.reg.now().index.Len()
 	s.count(e.state)
 	s.CacheBytes, s.CacheHits, s.CacheMisses = e.cache.counters()
 	if e.writer == nil {
-		s.State = "readonly"
 		return s
 	}
+	s.State = "ok"
 	if e.writer.failed() != nil {
 		s.State = "failed"
 	}
