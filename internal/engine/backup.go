@@ -112,7 +112,13 @@ func (c *copier) copyMutable() error {
 		}
 	}
 	for _, dir := range []string{base.RefsDir, base.RefLogsDir} {
-		if err := c.each(dir, c.copy); err != nil {
+		err := c.each(dir, func(file string, size int64) error {
+			if base.CheckRefName(file[len(dir)+1:]) != nil {
+				return nil // not ours
+			}
+			return c.copy(file, size)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -142,7 +148,12 @@ func (c *copier) copyImmutable() error {
 			return err
 		}
 	}
-	return c.each(base.ObjectsDir, func(file string, _ int64) error { return c.transfer(file) })
+	return c.each(base.ObjectsDir, func(file string, _ int64) error {
+		if _, own := base.ParseObjectFile(file); !own {
+			return nil
+		}
+		return c.transfer(file)
+	})
 }
 
 // finish makes what a copy has of its own: identity, MANIFEST, and a log in which fill,
@@ -177,7 +188,7 @@ func (c *copier) finish(now time.Time, fill func(*wal.Log) error) error {
 	return format.write(c.dst)
 }
 
-// each calls put for the finished files below dir, which may be missing.
+// each calls put for the files below dir, which may be missing.
 func (c *copier) each(dir string, put func(file string, size int64) error) error {
 	entries, err := c.src.List(dir)
 	if errors.Is(err, iofs.ErrNotExist) {
@@ -190,7 +201,7 @@ func (c *copier) each(dir string, put func(file string, size int64) error) error
 		file := path.Join(dir, e.Name)
 		if e.Dir {
 			err = c.each(file, put)
-		} else if e.Regular && !base.IsTemp(file) {
+		} else if e.Regular {
 			err = put(file, e.Size)
 		}
 		if err != nil {

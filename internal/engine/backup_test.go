@@ -56,7 +56,6 @@ func writeSome(e *Engine, rng *rand.Rand, m *model, n int) error {
 func goSeparateWays(seed uint64) error {
 	rng := rand.New(rand.NewPCG(seed, 19))
 	opts := randomOptions(rng)
-	opts.MaxSegmentFiles = NeverPack
 	disk := fsys.NewMem()
 	dirs := []fsys.FS{fsys.Sub(disk, "one"), fsys.Sub(disk, "two"), fsys.Sub(disk, "three")}
 	var models [3]model

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	iofs "io/fs"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -29,6 +30,21 @@ func Check(ctx context.Context, fs fsys.FS) (report *CheckReport, err error) {
 // check is Check of a database whose canonical keys are hashed by hash, nil for the
 // usual one.
 func check(ctx context.Context, fs fsys.FS, hash func([]byte) uint64) (report *CheckReport, err error) {
+	lock, err := lockToRead(fs)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	c := checker{ctx: ctx, fs: fs, catalog: catalog.New(dict.New(), catalog.Options{Hash: hash}), known: true}
+	if err := c.run(); err != nil {
+		return nil, err
+	}
+	return &c.report, errors.Join(errors.Join(c.unread...), ctx.Err())
+}
+
+// lockToRead takes the lock of a database that is to be read as it is. A copy may lack
+// the lock file: nobody has it open then, and none is made.
+func lockToRead(fs fsys.FS) (io.Closer, error) {
 	isNew, err := isNewDirectory(fs)
 	if err != nil {
 		return nil, err
@@ -36,21 +52,14 @@ func check(ctx context.Context, fs fsys.FS, hash func([]byte) uint64) (report *C
 	if isNew {
 		return nil, fmt.Errorf("%w: it is empty, or holds one that was never finished", ErrNotDatabase)
 	}
-	// A copy may lack the lock file: nobody has it open then, and none is made.
-	if found, err := fsys.Exists(fs, base.LockFile); err != nil {
-		return nil, err
-	} else if found {
-		lock, err := fs.Lock(base.LockFile)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, lock.Close()) }()
-	}
-	c := checker{ctx: ctx, fs: fs, catalog: catalog.New(dict.New(), catalog.Options{Hash: hash}), known: true}
-	if err := c.run(); err != nil {
+	found, err := fsys.Exists(fs, base.LockFile)
+	if err != nil {
 		return nil, err
 	}
-	return &c.report, errors.Join(errors.Join(c.unread...), ctx.Err())
+	if !found {
+		return io.NopCloser(nil), nil
+	}
+	return fs.Lock(base.LockFile)
 }
 
 // checker checks one directory. Its fields are what the steps so far have learnt.

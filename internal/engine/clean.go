@@ -61,6 +61,9 @@ func (r *recovery) clean() error {
 		}
 	}
 	r.warnMissing(found)
+	if err := clearSnapshots(r.fs); err != nil {
+		r.opts.Logger.Warn("cannot remove what an interrupted snapshot has left", "error", err)
+	}
 	return nil
 }
 

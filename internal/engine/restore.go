@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -27,7 +26,7 @@ func Restore(ctx context.Context, src, dst fsys.FS) error { return restore(ctx, 
 // restore is Restore of a database whose canonical keys are hashed by hash, nil for the
 // usual one.
 func restore(ctx context.Context, src, dst fsys.FS, hash func([]byte) uint64) (err error) {
-	lock, err := lockSource(src)
+	lock, err := lockToRead(src)
 	if err != nil {
 		return err
 	}
@@ -50,26 +49,6 @@ func restore(ctx context.Context, src, dst fsys.FS, hash func([]byte) uint64) (e
 		}
 		return err
 	})
-}
-
-// lockSource takes the lock of a database that is to be read as it is, if there is one. A
-// copy may lack the lock file: nobody has it open then, and none is made.
-func lockSource(fs fsys.FS) (io.Closer, error) {
-	isNew, err := isNewDirectory(fs)
-	if err != nil {
-		return nil, err
-	}
-	if isNew {
-		return nil, fmt.Errorf("%w: it is empty, or holds one that was never finished", ErrNotDatabase)
-	}
-	found, err := fsys.Exists(fs, base.LockFile)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return io.NopCloser(nil), nil
-	}
-	return fs.Lock(base.LockFile)
 }
 
 // maxNamedDamage bounds how many findings an error names.
