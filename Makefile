@@ -26,7 +26,7 @@ lint: ## the stages of "make test" that run no tests of the engine
 	go test ./internal/lint
 
 .PHONY: bench
-bench: ## ingest, scans, flush and replay of a fleet of 4,000 series; two minutes
+bench: ## ingest, scans, flush, merge, replay and look-ups; three minutes
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m .
 
 .PHONY: bench-all
@@ -36,6 +36,10 @@ bench-all: ## the benchmarks of every package of the root module as well
 .PHONY: fuzz
 fuzz: ## every fuzz target, a minute each (FUZZTIME=10m for longer)
 	FUZZTIME=$${FUZZTIME:-60s} scripts/fuzz.sh
+
+.PHONY: scale
+scale: ## a million series, ten generations of 100,000, a year of 100 series; ten minutes
+	SYDRADB_SCALE=full go test -vet=off -run '^TestScale' -v -timeout 60m ./internal/engine
 
 .PHONY: torture
 torture: ## 200,000 power cuts and 50,000 model scripts; SYDRADB_SEED=n begins elsewhere

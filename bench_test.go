@@ -9,6 +9,10 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/segment"
 )
 
 // The workload of the benchmarks: a fleet that is scraped every ten seconds for six
@@ -76,9 +80,9 @@ func (s meter) report(b *testing.B, n int) {
 }
 
 // openBench opens a database on disk with a memtable that holds all points.
-func openBench(b *testing.B, dir string) (*DB, []*Series) {
+func openBench(b *testing.B, dir string, maxSegmentFiles int) (*DB, []*Series) {
 	b.Helper()
-	db, err := Open(dir, &Options{MemtableBytes: 2 << 30})
+	db, err := Open(dir, &Options{MemtableBytes: 2 << 30, MaxSegmentFiles: maxSegmentFiles, MergeOff: true})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -126,7 +130,7 @@ func BenchmarkIngest(b *testing.B) {
 			steps := min(benchSteps, 25*size)
 			for b.Loop() {
 				b.StopTimer()
-				db, series := openBench(b, b.TempDir())
+				db, series := openBench(b, b.TempDir(), 0)
 				runtime.GC()
 				b.StartTimer()
 				m := startMeter()
@@ -177,9 +181,42 @@ func scan(b *testing.B, db *DB) (points int) {
 	return points
 }
 
-// BenchmarkStages takes the workload through the stages of a database's life: scan
-// from memory, flush, scan from files, close, open.
+// reportBytes adds to the results of b what the database takes on disk for n points:
+// columns, everything by which they are found, and the log.
+func reportBytes(b *testing.B, db *DB, n int) {
+	b.Helper()
+	state, _, err := manifest.Read(db.fs, base.ManifestFile)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := db.Stats()
+	data, index := s.SegmentBytes, s.ManifestBytes+s.CatalogBytes
+	for _, e := range state.Live {
+		if e.IsPack() {
+			pack, err := segment.OpenPack(db.fs, e)
+			if err != nil {
+				b.Fatal(err)
+			}
+			data -= pack.Info().IndexBytes
+			index += pack.Info().IndexBytes
+		}
+	}
+	points := float64(n)
+	b.ReportMetric(float64(s.SegmentFiles), "files")
+	b.ReportMetric(float64(data)/points, "data-B/point")
+	b.ReportMetric(float64(index)/points, "index-B/point")
+	b.ReportMetric(float64(s.WALBytes)/points, "wal-B/point")
+}
+
+// BenchmarkStages takes the workload through the stages of a database's life: scan from
+// memory, flush, scan from files, merge, scan again, close, open. The files are those of
+// the default options, packs, or single ones.
 func BenchmarkStages(b *testing.B) {
+	b.Run("files=packs", func(b *testing.B) { benchStages(b, 0) })
+	b.Run("files=single", func(b *testing.B) { benchStages(b, NeverPack) })
+}
+
+func benchStages(b *testing.B, maxSegmentFiles int) {
 	stage := func(name string, run func(b *testing.B) (points int)) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -190,7 +227,7 @@ func BenchmarkStages(b *testing.B) {
 		})
 	}
 	dir := b.TempDir()
-	db, series := openBench(b, dir)
+	db, series := openBench(b, dir, maxSegmentFiles)
 	n := ingest(b, db, series, benchSteps, benchSeries)
 	check := func(b *testing.B, points int) int {
 		if points != n {
@@ -203,13 +240,18 @@ func BenchmarkStages(b *testing.B) {
 		if err := db.Flush(context.Background()); err != nil {
 			b.Fatal(err)
 		}
-		s := db.Stats()
-		b.ReportMetric(float64(s.SegmentFiles), "files")
-		b.ReportMetric(float64(s.SegmentBytes)/float64(n), "segment-B/point")
-		b.ReportMetric(float64(s.ManifestBytes+s.CatalogBytes)/float64(n), "index-B/point")
+		reportBytes(b, db, n)
 		return n
 	})
-	stage("scan=files", func(b *testing.B) int { return check(b, scan(b, db)) })
+	stage("scan=flushed", func(b *testing.B) int { return check(b, scan(b, db)) })
+	stage("merge", func(b *testing.B) int {
+		if err := db.Compact(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		reportBytes(b, db, n)
+		return n
+	})
+	stage("scan=merged", func(b *testing.B) int { return check(b, scan(b, db)) })
 	stage("close", func(b *testing.B) int {
 		if err := db.Close(); err != nil {
 			b.Fatal(err)
@@ -231,7 +273,7 @@ func BenchmarkStages(b *testing.B) {
 // BenchmarkReplay opens a database all of whose points are in the log alone.
 func BenchmarkReplay(b *testing.B) {
 	dir := b.TempDir()
-	db, series := openBench(b, dir)
+	db, series := openBench(b, dir, 0)
 	n := ingest(b, db, series, benchSteps, benchSeries)
 	crashed := b.TempDir()
 	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
@@ -256,5 +298,102 @@ func BenchmarkReplay(b *testing.B) {
 		if err := db.Close(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkSeries takes half a million series of ten tags and one point each through
+// registration, first point, flush, close, open, and look-ups by two tags. Its figures
+// are for each series or look-up.
+func BenchmarkSeries(b *testing.B) {
+	const n = 500_000
+	dir := b.TempDir()
+	db, err := Open(dir, &Options{MergeOff: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	stage := func(name string, run func(b *testing.B) int) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				runtime.GC()
+				m := startMeter()
+				cpu, count := m.cpu, run(b)
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(count), "cpu-ns/series")
+			}
+		})
+	}
+	series := make([]*Series, n)
+	stage("register", func(b *testing.B) int {
+		for i := range series {
+			if series[i], err = db.Series("cpu.usage", fleetTags(i)...); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return n
+	})
+	stage("first-point", func(b *testing.B) int {
+		batch := db.NewBatch()
+		for i, s := range series {
+			batch.Add(s, benchStart, float64(i))
+			if batch.Len() == 4000 || i == n-1 {
+				if err := db.Write(context.Background(), batch); err != nil {
+					b.Fatal(err)
+				}
+				batch.Reset()
+			}
+		}
+		return n
+	})
+	stage("flush", func(b *testing.B) int {
+		if err := db.Flush(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		return n
+	})
+	stage("close", func(b *testing.B) int {
+		if err := db.Close(); err != nil {
+			b.Fatal(err)
+		}
+		return n
+	})
+	stage("open", func(b *testing.B) int {
+		if db, err = Open(dir, nil); err != nil {
+			b.Fatal(err)
+		}
+		return n
+	})
+	stage("find=two-tags", func(b *testing.B) int {
+		const lookups = 2000
+		for i := range lookups {
+			tags := fleetTags(i * (n / lookups))
+			host, _ := NewMatcher("host", MatchEqual, tags[0].Value)
+			core, _ := NewMatcher("core", MatchEqual, tags[1].Value)
+			found, err := db.Find(context.Background(), Selector{Matchers: []Matcher{host, core}}, MinTime, MaxTime)
+			if err != nil || len(found) != 1 {
+				b.Fatal(len(found), err)
+			}
+		}
+		return lookups
+	})
+	stage("find=all", func(b *testing.B) int {
+		found, err := db.Find(context.Background(), Selector{}, MinTime, MaxTime)
+		if err != nil || len(found) != n {
+			b.Fatal(len(found), err)
+		}
+		return n
+	})
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// fleetTags are the ten tags of series i of a fleet: host and core first.
+func fleetTags(i int) []Tag {
+	return []Tag{
+		{Key: "host", Value: fmt.Sprintf("host-%06d", i/100)}, {Key: "core", Value: fmt.Sprint(i % 100)},
+		{Key: "dc", Value: fmt.Sprint(i / 100_000)}, {Key: "rack", Value: fmt.Sprint(i / 2000)},
+		{Key: "os", Value: "linux"}, {Key: "arch", Value: "amd64"}, {Key: "env", Value: "prod"},
+		{Key: "team", Value: fmt.Sprint(i % 17)}, {Key: "service", Value: fmt.Sprint(i % 230)},
+		{Key: "version", Value: "1.2.3"},
 	}
 }
