@@ -26,6 +26,13 @@ type DB struct {
 // file beside it. It fails with [ErrLocked], [ErrNotDatabase], [ErrFormat], a
 // [*CorruptionError], or an error of the file system, and then leaves the directory
 // as it found it.
+//
+// With [Options.ReadOnly] it shows the database as it stood at one moment during Open,
+// with every batch and deletion that was acknowledged before, whatever another process
+// writes afterwards; to see more, open it again. All files of that moment stay open until
+// Close. Methods that would write return [ErrReadOnly], [DB.Series] too for a series that
+// is not known. Errors are the same, but never [ErrLocked]; also [ErrBusy], and one that
+// says so if the database has more files than the process may have open.
 func Open(dir string, opts *Options) (*DB, error) {
 	var o Options
 	if opts != nil {
@@ -34,11 +41,15 @@ func Open(dir string, opts *Options) (*DB, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("sydradb: %w", err)
 	}
-	fs, err := openFS(dir, o.InMemory)
+	fs, err := openFS(dir, &o)
 	if err != nil {
 		return nil, fmt.Errorf("sydradb: open %s: %w", dir, err)
 	}
-	e, err := engine.Open(fs, engine.Options{
+	open := engine.Open
+	if o.ReadOnly {
+		open = engine.OpenReadOnly
+	}
+	e, err := open(fs, engine.Options{
 		Sync:          engine.SyncPolicy(o.Sync),
 		SyncInterval:  o.SyncInterval,
 		MemtableBytes: o.MemtableBytes,
@@ -58,12 +69,14 @@ func Open(dir string, opts *Options) (*DB, error) {
 	return &DB{e: e, fs: fs}, nil
 }
 
-func openFS(dir string, inMemory bool) (fsys.FS, error) {
-	if inMemory {
+func openFS(dir string, o *Options) (fsys.FS, error) {
+	if o.InMemory {
 		return fsys.NewMem(), nil
 	}
-	if err := fsys.MkdirRoot(dir); err != nil {
-		return nil, err
+	if !o.ReadOnly {
+		if err := fsys.MkdirRoot(dir); err != nil {
+			return nil, err
+		}
 	}
 	return fsys.OS(dir)
 }

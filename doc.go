@@ -53,7 +53,7 @@
 // # Concurrency
 //
 // A directory belongs to one process at a time; a second Open fails with
-// [ErrLocked]. Within the process a [DB] and a [Series] may be used by any number of
+// [ErrLocked], unless it is for reading only: see [Options.ReadOnly]. Within the process a [DB] and a [Series] may be used by any number of
 // goroutines. A [Batch] and an [Iterator] belong to one goroutine at a time. A query
 // reads the database as it was when Query was called; writers never wait for it to
 // be consumed.

@@ -46,6 +46,11 @@ type Options struct {
 	// examples. Close forgets the data.
 	InMemory bool
 
+	// ReadOnly opens the database for reading, whether or not another process writes to
+	// it: no lock is taken, and nothing is written, made or removed. A directory that is
+	// missing or empty is then an error. See [Open].
+	ReadOnly bool
+
 	// MemtableBytes is the size at which points held in memory are written to segment
 	// files. Two of them can exist at a time. Default 128 MiB, at least 4 KiB; it grows
 	// by itself when there are many active series.
@@ -90,6 +95,9 @@ func (o *Options) Validate() error {
 	var faults []error
 	if o.Sync > SyncNone {
 		faults = append(faults, fmt.Errorf("option Sync: unknown policy %d", o.Sync))
+	}
+	if o.InMemory && o.ReadOnly {
+		faults = append(faults, errors.New("options InMemory and ReadOnly: a new database in memory has nothing to read"))
 	}
 	if o.SyncInterval < 0 {
 		faults = append(faults, fmt.Errorf("option SyncInterval: %v is negative", o.SyncInterval))

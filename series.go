@@ -17,7 +17,8 @@ type Series struct {
 // come in any order; those with an empty value are dropped. The slice is not kept.
 //
 // The series comes into being with the first point written to it; until then no
-// query finds it. The error matches [ErrInvalidSeries] or [ErrClosed].
+// query finds it. The error matches [ErrInvalidSeries], [ErrSeriesLimit], [ErrClosed], or,
+// for a series that is not known to a database open for reading only, [ErrReadOnly].
 func (db *DB) Series(name string, tags ...Tag) (*Series, error) {
 	s, err := db.e.Resolve(name, tags)
 	if err != nil {
