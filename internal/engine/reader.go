@@ -299,18 +299,18 @@ func (r *seriesReader) buffer() *columns {
 // close closes the files that the reader has open. It may be used again.
 func (r *seriesReader) close() { r.packs.close() }
 
-// maxPackReaders bounds how many packs a reader keeps open from one series to the next.
+// maxPackReaders bounds how many packs a reader keeps ready from one series to the next.
 const maxPackReaders = 32
 
-// packReader is an open pack with the series looked up last.
+// packReader is a pack with the series looked up last.
 type packReader struct {
-	file   fsys.File
+	file   lazyFile
 	reader *segment.PackReader
 	series segment.PackSeries
 	inUse  bool
 }
 
-// packReaders keeps packs open.
+// packReaders keeps packs ready.
 type packReaders struct {
 	byPath map[string]*packReader
 }
@@ -332,10 +332,6 @@ func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, 
 	if err != nil {
 		return nil, err
 	}
-	file, err := fs.Open(f.Path)
-	if err != nil {
-		return nil, err
-	}
 	if p.byPath == nil {
 		p.byPath = make(map[string]*packReader)
 	}
@@ -344,11 +340,12 @@ func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, 
 			break
 		}
 		if !r.inUse {
-			_ = r.file.Close() // nothing was written
+			r.file.close()
 			delete(p.byPath, path)
 		}
 	}
-	r := &packReader{file: file, reader: pack.Reader(file, cachedPieces{cache, f.Path}), inUse: true}
+	r := &packReader{file: lazyFile{fs: fs, path: f.Path}, inUse: true}
+	r.reader = pack.Reader(&r.file, cachedPieces{cache, f.Path})
 	p.byPath[f.Path] = r
 	return r, nil
 }
@@ -356,9 +353,33 @@ func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, 
 // close closes all packs.
 func (p *packReaders) close() {
 	for _, r := range p.byPath {
-		_ = r.file.Close() // nothing was written
+		r.file.close()
 	}
 	p.byPath = nil
+}
+
+// lazyFile is a file that is opened when something is read of it: what the cache holds
+// can be found without.
+type lazyFile struct {
+	fs   fsys.FS
+	path string
+	file fsys.File
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *lazyFile) ReadAt(p []byte, offset int64) (n int, err error) {
+	if f.file == nil {
+		if f.file, err = f.fs.Open(f.path); err != nil {
+			return 0, err
+		}
+	}
+	return f.file.ReadAt(p, offset)
+}
+
+func (f *lazyFile) close() {
+	if f.file != nil {
+		_ = f.file.Close() // nothing was written
+	}
 }
 
 // cachedPieces gives a pack its part of the cache.
