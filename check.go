@@ -50,10 +50,13 @@ const (
 
 // Check reads every byte of the database in dir and verifies every checksum and
 // invariant. It writes nothing. Damage is in the report, not in the error, which is
-// for a directory that cannot be checked at all, [ErrLocked] while a process has it
-// open, [ErrNotDatabase], [ErrFormat]; and for files that cannot be read: the report
-// then holds what was found in the others, else it is nil. When ctx ends, so does the
-// check.
+// for a directory that cannot be checked at all, [ErrNotDatabase], [ErrFormat]; and for
+// files that cannot be read: the report then holds what was found in the others, else it
+// is nil. When ctx ends, so does the check.
+//
+// While a process has the database open, Check reads what makes up the database at one
+// moment, as [Options.ReadOnly] does, with the same errors; leftovers, objects and files
+// that do not belong there are not looked at then.
 func Check(ctx context.Context, dir string) (report *CheckReport, err error) {
 	fs, err := fsys.OS(dir)
 	if err != nil {

@@ -21,8 +21,11 @@ import (
 // Check reads every byte of the database at the root of fs and holds it against what
 // the formats and the invariants say. It changes nothing, and does not stop at the
 // first finding. The error is for a directory that cannot be checked (ErrNotDatabase,
-// ErrFormat, fsys.ErrLocked; the report is nil), for the end of ctx, and for files that
-// cannot be read: what was found in the others is in the report then.
+// ErrFormat; the report is nil), for the end of ctx, and for files that cannot be read:
+// what was found in the others is in the report then.
+//
+// Of a database that somebody has open it checks what OpenReadOnly would read, as it is
+// at one moment, and fails where that does, but for damage.
 func Check(ctx context.Context, fs fsys.FS) (report *CheckReport, err error) {
 	return check(ctx, fs, nil)
 }
@@ -30,12 +33,12 @@ func Check(ctx context.Context, fs fsys.FS) (report *CheckReport, err error) {
 // check is Check of a database whose canonical keys are hashed by hash, nil for the
 // usual one.
 func check(ctx context.Context, fs fsys.FS, hash func([]byte) uint64) (report *CheckReport, err error) {
-	lock, err := lockToRead(fs)
+	c := checker{ctx: ctx, fs: fs, catalog: catalog.New(dict.New(), catalog.Options{Hash: hash}), known: true}
+	unlock, err := c.secure()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-	c := checker{ctx: ctx, fs: fs, catalog: catalog.New(dict.New(), catalog.Options{Hash: hash}), known: true}
+	defer func() { err = errors.Join(err, unlock.Close()) }()
 	if err := c.run(); err != nil {
 		return nil, err
 	}
@@ -45,12 +48,8 @@ func check(ctx context.Context, fs fsys.FS, hash func([]byte) uint64) (report *C
 // lockToRead takes the lock of a database that is to be read as it is. A copy may lack
 // the lock file: nobody has it open then, and none is made.
 func lockToRead(fs fsys.FS) (io.Closer, error) {
-	isNew, err := isNewDirectory(fs)
-	if err != nil {
+	if err := mustExist(fs); err != nil {
 		return nil, err
-	}
-	if isNew {
-		return nil, fmt.Errorf("%w: it is empty, or holds one that was never finished", ErrNotDatabase)
 	}
 	found, err := fsys.Exists(fs, base.LockFile)
 	if err != nil {
@@ -66,6 +65,7 @@ func lockToRead(fs fsys.FS) (io.Closer, error) {
 type checker struct {
 	ctx    context.Context
 	fs     fsys.FS
+	beside bool // a writer is at work, and fs what is held of its files
 	report CheckReport
 	unread []error // files that could not be read, the first few
 
@@ -117,8 +117,27 @@ func (c *checker) run() error {
 	return nil
 }
 
-// find adds a finding.
+// secure keeps writers away, or, if there is one, turns to its files of this moment.
+// Closing the result ends that.
+func (c *checker) secure() (io.Closer, error) {
+	lock, err := lockToRead(c.fs)
+	if !errors.Is(err, fsys.ErrLocked) {
+		return lock, err
+	}
+	h, err := holdToCheck(c.ctx, c.fs)
+	if err != nil {
+		return nil, err
+	}
+	c.fs, c.beside = h, true
+	return h, nil
+}
+
+// find adds a finding. Beside a writer only damage is one: what looks left over may be
+// its work.
 func (c *checker) find(severity Severity, file string, offset int64, format string, args ...any) {
+	if c.beside && severity != Damage {
+		return
+	}
 	c.report.Findings = append(c.report.Findings, Finding{
 		Severity: severity, File: file, Offset: offset, Message: fmt.Sprintf(format, args...),
 	})

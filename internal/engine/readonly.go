@@ -65,7 +65,7 @@ func (l *loader) loadHeld(h *held) (last base.LSN, err error) {
 	if err := l.loadDeletes(); err != nil {
 		return 0, err
 	}
-	report, err := wal.Check(l.fs, wal.OpenOptions{UUID: l.uuid, Flushed: l.read.FlushedLSN, Demand: l.read.LastLSN}, l.apply)
+	report, err := wal.Check(l.fs, h.logOptions(), l.apply)
 	if err != nil {
 		return 0, err
 	}
