@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/catalog"
+	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/retention"
+)
+
+// resolve returns a series without tags.
+func resolve(t *testing.T, e *Engine, name string) *Series {
+	t.Helper()
+	s, err := e.Resolve(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// put writes one point.
+func put(t *testing.T, e *Engine, s *Series, ts int64, value float64) {
+	t.Helper()
+	if _, err := e.Write(t.Context(), []base.Row{{TS: ts, Value: value, Ordinal: s.Ordinal()}}, []*Series{s}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// flush flushes.
+func flush(t *testing.T, e *Engine) {
+	t.Helper()
+	if err := e.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dataFiles returns the paths of segment files and packs on fs.
+func dataFiles(t *testing.T, fs fsys.FS) (files []string) {
+	t.Helper()
+	hours, err := fs.List(base.SegmentsDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, hour := range hours {
+		names, err := fs.List(base.SegmentsDir + "/" + hour.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range names {
+			files = append(files, base.SegmentsDir+"/"+hour.Name+"/"+f.Name)
+		}
+	}
+	return files
+}
+
+// TestReadersKeepTheirFiles merges while an iterator is open: the files that it reads stay
+// until it is closed, and then go without anybody's asking.
+func TestReadersKeepTheirFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e := openTest(t, fs, Options{MaxSegmentFiles: NeverPack, MergeOff: true})
+		s := resolve(t, e, "a")
+		for i := range int64(4) {
+			put(t, e, s, i, float64(i))
+			flush(t, e)
+		}
+		it, err := e.Query(t.Context(), Query{Start: base.MinTime, End: base.MaxTime})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if files := dataFiles(t, fs); len(files) != 5 {
+			t.Errorf("while they are read there are the files %v", files)
+		}
+		n := 0
+		for it.Next() {
+			n += len(it.Block().Times)
+		}
+		if it.Err() != nil || n != 4 {
+			t.Errorf("read %d points: %v", n, it.Err())
+		}
+		it.Close()
+		synctest.Wait()
+		if files := dataFiles(t, fs); len(files) != 1 {
+			t.Errorf("afterwards there are the files %v", files)
+		}
+	})
+}
+
+// TestMergingInTheBackground waits until merging is due: hours that get no writes for half
+// an hour become one run, days that get none for a day one pack.
+func TestMergingInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := openTest(t, fsys.NewMem(), Options{})
+		s := resolve(t, e, "a")
+		now := base.DayStart(time.Now().UnixNano()) // all in one day
+		for i := range int64(3) {
+			put(t, e, s, now+i, float64(i))
+			put(t, e, s, now+base.Hour+i, float64(i))
+			flush(t, e)
+		}
+		for _, step := range []struct {
+			wait  time.Duration
+			files int
+		}{{time.Minute, 6}, {40 * time.Minute, 2}, {25 * time.Hour, 1}} {
+			time.Sleep(step.wait)
+			synctest.Wait()
+			if got := e.Stats().SegmentFiles; got != step.files {
+				t.Errorf("after another %v there are %d files, want %d", step.wait, got, step.files)
+			}
+		}
+		if got := countPoints(t, e, Query{Start: base.MinTime, End: base.MaxTime}); got != 6 {
+			t.Errorf("%d points", got)
+		}
+	})
+}
+
+// TestWritersAreSlowedDown lets merging fall behind.
+func TestWritersAreSlowedDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e := openTest(t, fs, Options{MaxSegmentFiles: NeverPack})
+		s := resolve(t, e, "a")
+		// The temporary files of merges cannot be told from those of flushes, so what fails
+		// is the reading of files, which flushes do not.
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind == fsys.OpOpen && strings.HasPrefix(op.Path, base.SegmentsDir) {
+				return fsys.Fault{Err: errors.New("injected")}
+			}
+			return fsys.Fault{}
+		})
+		for i := range int64(maxCrowding) {
+			put(t, e, s, 1, float64(i))
+			flush(t, e)
+		}
+		synctest.Wait()
+		began := time.Now()
+		put(t, e, s, 1, 1)
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("a write waited %v with %d runs", waited, maxCrowding)
+		}
+		flush(t, e)
+		synctest.Wait()
+		began = time.Now()
+		put(t, e, s, 1, 1)
+		if waited := time.Since(began); waited != crowdingDelay {
+			t.Errorf("a write waited %v with one run too many", waited)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), crowdingDelay/2)
+		defer cancel()
+		if _, err := e.Write(ctx, []base.Row{{TS: 1, Ordinal: s.Ordinal()}}, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		fs.SetHook(nil)
+		time.Sleep(2 * maintenanceTick)
+		synctest.Wait()
+		if files := e.Stats().SegmentFiles; files > maxCrowding/4 {
+			t.Errorf("%d files when merging works again", files)
+		}
+	})
+}
+
+// TestDiskLimit fills a database up to its limit: writes are refused until room is made,
+// deletions never.
+func TestDiskLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e := openTest(t, fs, Options{MaxDiskBytes: 64 << 10, MergeOff: true})
+		rows := make([]base.Row, 100)
+		s := resolve(t, e, "a")
+		ts := int64(0)
+		var err error
+		for err == nil && ts < 100_000 {
+			for i := range rows {
+				ts++
+				rows[i] = base.Row{TS: ts, Value: float64(ts) * 1.1, Ordinal: s.Ordinal()}
+			}
+			_, err = e.Write(t.Context(), rows, nil)
+		}
+		if !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "65536 are allowed") {
+			t.Fatalf("after %d points: %v", ts, err)
+		}
+		used, err := fsys.DiskUsage(fs, "")
+		if err != nil || used < 64<<10 || used > 70<<10 {
+			t.Errorf("%d bytes are in use: %v", used, err)
+		}
+		if n, err := e.Delete(t.Context(), Selector{}, base.MinTime, base.MaxTime); n != 1 || err != nil {
+			t.Fatalf("deleted from %d series: %v", n, err)
+		}
+		if err := e.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		put(t, e, resolve(t, e, "a"), 1, 1)
+	})
+}
+
+// TestSeriesLimit refuses one series too many, and writes to the others.
+func TestSeriesLimit(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{MaxSeries: 2})
+	a := resolve(t, e, "a")
+	put(t, e, a, 1, 1)
+	put(t, e, resolve(t, e, "b"), 1, 1)
+	if _, err := e.Resolve("c", nil); !errors.Is(err, catalog.ErrSeriesLimit) {
+		t.Errorf("error %v", err)
+	}
+	put(t, e, a, 2, 2)
+}
+
+// TestRetentionRewritesMixedPacks keeps the series of one namespace for ever in packs
+// from which the others go.
+func TestRetentionRewritesMixedPacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e := openTest(t, fs, Options{
+			MaxSegmentFiles: AlwaysPack, MergeOff: true,
+			Retention: retention.Rules{Default: 24 * time.Hour, Classes: map[string]time.Duration{"audit": 0}},
+		})
+		now := time.Now().UnixNano()
+		for i := range 10 {
+			put(t, e, resolve(t, e, fmt.Sprintf("cpu.m%d", i)), now, 1)
+			put(t, e, resolve(t, e, fmt.Sprintf("audit.m%d", i)), now, 1)
+		}
+		flush(t, e)
+		time.Sleep(48 * time.Hour)
+		if err := e.Retain(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		count := func() int { return countPoints(t, e, Query{Start: base.MinTime, End: base.MaxTime}) }
+		if n := count(); n != 10 {
+			t.Errorf("%d points are seen at once", n)
+		}
+		if s := e.Stats(); s.SegmentPoints != 20 {
+			t.Errorf("%d points are in files before they are rewritten", s.SegmentPoints)
+		}
+		if err := e.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := e.Stats(); s.SegmentPoints != 10 || s.Series != 10 || count() != 10 {
+			t.Errorf("%d points and %d series are left", s.SegmentPoints, s.Series)
+		}
+		_, err := e.Write(t.Context(), []base.Row{{TS: now, Ordinal: resolve(t, e, "cpu.m1").Ordinal()}}, nil)
+		if !errors.Is(err, ErrTooOld) {
+			t.Errorf("a point that has expired is answered with %v", err)
+		}
+		put(t, e, resolve(t, e, "audit.m1"), now-1, 1)
+	})
+}
