@@ -187,7 +187,9 @@ func (p *csvParser) addRow(row []string, out Points) Outcome {
 				continue
 			}
 		}
-		out.Add(s, ts, value)
+		if err := out.Add(s, ts, value); err != nil {
+			o.refuse(fmt.Errorf("%s: %w", p.header[c], err))
+		}
 	}
 	return o
 }

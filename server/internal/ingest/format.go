@@ -44,9 +44,10 @@ func FormatOf(name string) Format {
 	return NDJSON
 }
 
-// Points takes the points that a Parser finds. A *sydradb.Batch does.
+// Points takes the points that a Parser finds.
 type Points interface {
-	Add(s *sydradb.Series, ts int64, value float64)
+	// Add takes a point, or says why it cannot be stored.
+	Add(s *sydradb.Series, ts int64, value float64) error
 }
 
 // Outcome says what became of a record.

@@ -91,7 +91,9 @@ func (p *influxParser) Parse(record []byte, out Points) Outcome {
 		return refused(explain(err, cut))
 	}
 	for _, f := range p.fields {
-		out.Add(f.series, ts, f.value)
+		if err := out.Add(f.series, ts, f.value); err != nil {
+			o.refuse(err)
+		}
 	}
 	return o
 }

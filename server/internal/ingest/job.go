@@ -2,18 +2,19 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
 // Database is what a Job needs of a *sydradb.DB.
 type Database interface {
 	Resolver
 	Write(ctx context.Context, b *sydradb.Batch) error
+	Horizon(name string) int64
 }
 
 // The size of a chunk: large enough that its costs are spread over many points, small
@@ -33,6 +34,7 @@ const (
 type Progress struct {
 	Points  int64 // committed
 	Refused int64 // records, or fields of them, that were not taken
+	Expired int64 // those of Refused that became too old between parser and database
 	Rounded int64 // integers among the points that no float64 can hold exactly
 	Lines   int64 // all lines up to here are committed or refused
 }
@@ -56,14 +58,18 @@ type Job struct {
 	chunk     *chunk
 }
 
-// chunk is a batch on its way and what was read up to its end.
+// chunk is some points on their way and what was read up to their end.
 type chunk struct {
-	batch    sydradb.Batch
+	points   []point
 	bytes    int
 	progress Progress
 }
 
-func (c *chunk) Add(s *sydradb.Series, ts int64, value float64) { c.batch.Add(s, ts, value) }
+type point struct {
+	series *sydradb.Series
+	ts     int64
+	value  float64
+}
 
 // Run reads in to its end. When ctx ends, or the input fails, the whole records read
 // so far are committed, and Run returns the error. After an error of ctx a goroutine may still
@@ -95,23 +101,23 @@ func (j *Job) Finish() (Progress, error) {
 		return j.now, nil
 	}
 	j.commit()
-	points, err := j.committer.close()
+	points, expired, err := j.committer.close()
 	done := j.now
 	done.Points = points
+	done.Refused, done.Expired = done.Refused+expired, expired
 	return done, err
 }
 
 // commit hands the chunk over and takes an empty one, which may have to be waited for.
 func (j *Job) commit() {
-	if j.chunk.batch.Len() == 0 {
+	if len(j.chunk.points) == 0 {
 		return
 	}
-	j.now.Points += int64(j.chunk.batch.Len())
+	j.now.Points += int64(len(j.chunk.points))
 	j.chunk.progress = j.now
 	j.committer.full <- j.chunk
 	j.chunk = <-j.committer.free
-	j.chunk.bytes = 0
-	j.chunk.batch.Reset()
+	j.chunk.bytes, j.chunk.points = 0, j.chunk.points[:0]
 }
 
 // UnusableError means that an input makes no sense as a whole, such as a CSV file whose
@@ -172,6 +178,16 @@ func (f *fileRun) run(ctx context.Context, in io.Reader) error {
 	}
 }
 
+// Add implements Points. A point that retention would not keep is refused here, where
+// the line can be named.
+func (f *fileRun) Add(s *sydradb.Series, ts int64, value float64) error {
+	if horizon := f.DB.Horizon(s.Name()); ts < horizon {
+		return fmt.Errorf("%w: points before %s have expired", sydradb.ErrTooOld, literal.AppendClock(nil, horizon))
+	}
+	f.chunk.points = append(f.chunk.points, point{s, ts, value})
+	return nil
+}
+
 // parse takes all whole records that are there.
 func (f *fileRun) parse() error {
 	for {
@@ -183,7 +199,7 @@ func (f *fileRun) parse() error {
 		if tooLong {
 			o = refused(fmt.Errorf("longer than %d MiB", maxRecord>>20))
 		} else {
-			o = f.parser.Parse(record, f.chunk)
+			o = f.parser.Parse(record, f)
 		}
 		f.now.Lines = f.before + int64(f.cut.line)
 		f.now.Refused += int64(o.Refused)
@@ -195,7 +211,7 @@ func (f *fileRun) parse() error {
 			return &UnusableError{f.name, err}
 		}
 		f.chunk.bytes += len(record) + f.cache.takeNewBytes()
-		if f.chunk.batch.Len() >= chunkPoints || f.chunk.bytes >= chunkBytes {
+		if len(f.chunk.points) >= chunkPoints || f.chunk.bytes >= chunkBytes {
 			f.commit()
 			if f.committer.hasFailed() {
 				return f.committer.err
@@ -259,79 +275,3 @@ func (r *blockReader) run(in io.Reader) {
 // stop ends the goroutine as soon as its current Read returns, which for a pipe or a
 // terminal may be never.
 func (r *blockReader) stop() { close(r.done) }
-
-// committer writes chunks in its own goroutine, so that the next chunk is parsed
-// while the database works on this one.
-type committer struct {
-	db        Database
-	committed func(Progress)
-	full      chan *chunk
-	free      chan *chunk
-	ended     chan struct{}
-
-	points int64         // acknowledged
-	failed chan struct{} // closed when err is set
-	err    error
-}
-
-func newCommitter(db Database, committed func(Progress)) *committer {
-	const chunks = 3 // one being filled, one written, one between
-	c := &committer{
-		db:        db,
-		committed: committed,
-		full:      make(chan *chunk, chunks),
-		free:      make(chan *chunk, chunks),
-		ended:     make(chan struct{}),
-		failed:    make(chan struct{}),
-	}
-	for range chunks {
-		c.free <- &chunk{}
-	}
-	go c.run()
-	return c
-}
-
-func (c *committer) run() {
-	defer close(c.ended)
-	for chunk := range c.full {
-		if c.err == nil {
-			if err := c.write(&chunk.batch); err != nil {
-				c.err = err
-				close(c.failed)
-			} else {
-				c.points = chunk.progress.Points
-				if c.committed != nil {
-					c.committed(chunk.progress)
-				}
-			}
-		}
-		c.free <- chunk
-	}
-}
-
-// write stores the batch. A chunk that was read is always finished, so an interrupt
-// does not reach it; a database that cannot keep up slows the input down.
-func (c *committer) write(b *sydradb.Batch) error {
-	for {
-		err := c.db.Write(context.Background(), b)
-		if !errors.Is(err, sydradb.ErrOverloaded) {
-			return err
-		}
-	}
-}
-
-func (c *committer) hasFailed() bool {
-	select {
-	case <-c.failed:
-		return true
-	default:
-		return false
-	}
-}
-
-// close waits for all chunks and returns the number of points acknowledged.
-func (c *committer) close() (int64, error) {
-	close(c.full)
-	<-c.ended
-	return c.points, c.err
-}

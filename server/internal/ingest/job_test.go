@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -132,6 +133,71 @@ func TestJobWaitsForAnOverloadedDatabase(t *testing.T) {
 	}
 	if done, err := j.Finish(); err != nil || done.Points != 7000 {
 		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+// expiringDB keeps no points before horizon. The horizon moves to later when a batch is
+// written for the first time.
+type expiringDB struct {
+	*sydradb.DB
+	horizon, later atomic.Int64
+	moved          bool
+	written        int
+}
+
+func (e *expiringDB) Horizon(name string) int64 {
+	if strings.HasPrefix(name, "kept.") {
+		return sydradb.MinTime
+	}
+	return e.horizon.Load()
+}
+
+func (e *expiringDB) Write(_ context.Context, b *sydradb.Batch) error {
+	if !e.moved {
+		e.moved = true
+		if later := e.later.Load(); later > e.horizon.Swap(later) {
+			return &sydradb.PointError{Index: 0, Err: sydradb.ErrTooOld}
+		}
+	}
+	e.written += b.Len()
+	return nil
+}
+
+func TestJobRefusesPointsThatAreTooOld(t *testing.T) {
+	for format, text := range map[Format]string{
+		NDJSON: `{"series":"a","ts":9,"value":1}
+{"series":"a","ts":10,"value":1}
+{"series":"kept.a","ts":9,"value":1}
+{"series":"a","ts":9,"fields":{"x":1,"y":1}}
+{"series":"a","ts":11,"value":1}
+`,
+		Influx: "a value=1 9\na value=1 10\nkept.a value=1 9\na x=1,y=1 9\na value=1 11\n",
+		CSV:    "ts,a,b,kept.a\n10,1,,1\n9,1,1,\n9,1,,\n11,1,,\n",
+	} {
+		for _, later := range []int64{0, 11e9} {
+			db := &expiringDB{DB: memoryDB(t)}
+			db.horizon.Store(10e9)
+			db.later.Store(later)
+			var reasons []string
+			var last Progress
+			j := &Job{DB: db, Format: format, Parser: ParserOptions{Unit: literal.Second},
+				Committed:   func(p Progress) { last = p },
+				RefusedLine: func(_ string, line int, o Outcome) { reasons = append(reasons, fmt.Sprintf("%d: %v", line, o.Err)) }}
+			if err := runFile(t.Context(), j, writeFile(t, "x", []byte(text))); err != nil {
+				t.Fatal(err)
+			}
+			done, err := j.Finish()
+			want := Progress{Points: 3, Refused: 3, Lines: int64(strings.Count(text, "\n"))}
+			if later > 0 { // the point at 10 was read, and then too old as well
+				want.Points, want.Refused, want.Expired = 2, 4, 1
+			}
+			if err != nil || done != want || last != want || db.written != int(want.Points) {
+				t.Errorf("%s, horizon moving to %d: %+v, reported %+v, %d points written, %v; want %+v", format, later, done, last, db.written, err, want)
+			}
+			if text := strings.Join(reasons, "\n"); len(reasons) != 2 || !strings.Contains(text, "older than what retention keeps: points before 1970-01-01T00:00:10Z have expired") {
+				t.Errorf("%s: reasons\n%s", format, text)
+			}
+		}
 	}
 }
 

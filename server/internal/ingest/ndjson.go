@@ -71,7 +71,9 @@ func (p *ndjsonParser) Parse(record []byte, out Points) Outcome {
 	if err != nil {
 		return refused(err)
 	}
-	out.Add(s, ts, value)
+	if err := out.Add(s, ts, value); err != nil {
+		return refused(err)
+	}
 	return Outcome{}
 }
 
@@ -253,7 +255,9 @@ func (p *ndjsonParser) addFields(l *line, ts int64, out Points) Outcome {
 				return
 			}
 		}
-		out.Add(s, ts, value)
+		if err := out.Add(s, ts, value); err != nil {
+			o.refuse(fmt.Errorf("field %s: %w", clip(field), err))
+		}
 	})
 	return o
 }

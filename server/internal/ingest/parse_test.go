@@ -55,8 +55,9 @@ type recorder struct {
 	points []string
 }
 
-func (r *recorder) Add(s *sydradb.Series, ts int64, value float64) {
+func (r *recorder) Add(s *sydradb.Series, ts int64, value float64) error {
 	r.points = append(r.points, fmt.Sprintf("%s %d %s", r.db.names[s], ts, literal.AppendValue(nil, value)))
+	return nil
 }
 
 // parseAll runs the text through records and a parser, as a Job does, and returns the
@@ -294,7 +295,10 @@ func TestKnownSeriesIsFree(t *testing.T) {
 
 type discard struct{ n int }
 
-func (d *discard) Add(*sydradb.Series, int64, float64) { d.n++ }
+func (d *discard) Add(*sydradb.Series, int64, float64) error {
+	d.n++
+	return nil
+}
 
 // A short record must not make a batch of unbounded size.
 func TestRecordWithVeryLargeTags(t *testing.T) {
@@ -411,8 +415,9 @@ func FuzzParsers(f *testing.F) {
 
 type checkedPoints struct{ t *testing.T }
 
-func (c *checkedPoints) Add(s *sydradb.Series, ts int64, value float64) {
+func (c *checkedPoints) Add(s *sydradb.Series, ts int64, value float64) error {
 	if s == nil || ts < sydradb.MinTime || ts > sydradb.MaxTime {
 		c.t.Fatalf("point %v %d %x", s, ts, math.Float64bits(value))
 	}
+	return nil
 }
