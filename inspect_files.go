@@ -174,12 +174,16 @@ func ExportSegment(path string, id SeriesID, ts int64) (data []byte, err error) 
 	}
 	defer func() { err = errors.Join(err, closeFS(fs)) }()
 	data, err = exportSegment(fs, file, id, base.BucketStart(ts))
+	if err == nil && len(data) == 0 {
+		err = fmt.Errorf("%s: %w", path, ErrNotInPack)
+	}
 	if err != nil {
 		return fail(err)
 	}
 	return data, nil
 }
 
+// exportSegment returns no data if the pack has no such points.
 func exportSegment(fs fsys.FS, file string, id SeriesID, hour int64) (data []byte, err error) {
 	pack, _, err := openPack(fs, file)
 	if err != nil {
@@ -195,9 +199,6 @@ func exportSegment(fs fsys.FS, file string, id SeriesID, hour int64) (data []byt
 	found, err := r.Find(id, &s)
 	if err == nil && found {
 		data, err = r.ExportSegment(nil, &s, hour)
-	}
-	if err == nil && len(data) == 0 {
-		err = fmt.Errorf("%s: %w", file, ErrNotInPack)
 	}
 	return data, err
 }
