@@ -85,7 +85,8 @@ database is open elsewhere, 4 it is damaged, 5 any other I/O error.`,
 	a.must(root.MarkPersistentFlagDirname("data-dir"))
 	for _, c := range []*cobra.Command{
 		a.ingestCommand(), a.queryCommand(), a.findCommand(), a.exportCommand(),
-		a.statsCommand(), a.flushCommand(), a.checkCommand(), a.inspectCommand(),
+		a.statsCommand(), a.flushCommand(), a.compactCommand(), a.retainCommand(), a.deleteCommand(),
+		a.checkCommand(), a.inspectCommand(),
 		a.importCommand(), a.versionCommand(),
 	} {
 		root.AddCommand(c)

@@ -45,8 +45,29 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"find", "odd name", "odd key=1"}, []string{`'"odd name"{"odd key"="1"}'`}},
 		{[]string{"ingest", "--precision", "m"}, []string{"use one of s, ms"}},
 		{[]string{"ingest", "--csv-comma", "::"}, []string{"want one character"}},
-		{[]string{"inspect", "pack", "x"}, []string{`unknown kind of file "pack"`}},
-		{[]string{"inspect", "wal"}, []string{"inspect takes the kind of a file and its path\n  usage: sydradb inspect wal|segment|manifest|catalog FILE [flags]\n"}},
+		{[]string{"inspect", "ref", "x"}, []string{`unknown kind of file "ref": use wal, segment, pack, manifest, catalog, delete, object`}},
+		{[]string{"inspect", "wal", "x", "--series", "1"}, []string{"are for packs"}},
+		{[]string{"inspect", "pack", "x", "--series", "1", "--hour", "1"}, []string{"--export needs --series and --hour"}},
+		{[]string{"inspect", "pack", "x", "--hour", "1", "--export", "y"}, []string{"--export needs --series and --hour"}},
+		{[]string{"inspect", "pack", "x", "--series", "a"}, []string{`"a" is not a series id`}},
+		{[]string{"delete"}, []string{"delete takes one selector\n  usage: "}},
+		{[]string{"delete", "a"}, []string{"delete needs --start and --end, or --all"}},
+		{[]string{"delete", "a", "--start", "1"}, []string{"delete needs --start and --end, or --all"}},
+		{[]string{"delete", "a", "--start", "1", "--end", "2", "--all"}, []string{"delete needs --start and --end, or --all"}},
+		{[]string{"delete", "a", "--start", "", "--end", ""}, []string{"delete needs --start and --end, or --all"}},
+		{[]string{"delete", "a", "--start", "2", "--end", "1"}, []string{"the start 2 is after the end 1"}},
+		{[]string{"retain"}, []string{"retain needs a rule"}},
+		{[]string{"retain", "--retention-days", "0", "--retention", "a=0"}, []string{"retain needs a rule"}},
+		{[]string{"retain", "--retention-days", "-1"}, []string{"want a number of days"}},
+		{[]string{"retain", "--retention", "a.b=1"}, []string{`before its first dot, here "a"`}},
+		{[]string{"flush", "--retention", "a"}, []string{"want NAMESPACE=DAYS"}},
+		{[]string{"flush", "--retention", "a=1e9"}, []string{"want at most 106751 days"}},
+		{[]string{"compact", "--max-segment-files", "-2"}, []string{"want a whole number, -1 or more"}},
+		{[]string{"ingest", "--max-series", "many"}, []string{"want a whole number, 0 or more"}},
+		{[]string{"ingest", "--max-disk-bytes", "1XB"}, []string{"such as 500MB"}},
+		{[]string{"compact", "--data-dir", "nowhere"}, []string{"there is no database in nowhere"}},
+		{[]string{"delete", "a", "--all", "--data-dir", "nowhere"}, []string{"there is no database in nowhere"}},
+		{[]string{"inspect", "wal"}, []string{"inspect takes the kind of a file and its path\n  usage: sydradb inspect wal|segment|pack|manifest|catalog|delete|object FILE [flags]\n"}},
 		{[]string{"stats", "extra"}, []string{"stats takes no arguments\n  usage: sydradb stats [flags]\n"}},
 		{[]string{"export", "a", "b"}, []string{"export takes at most one selector\n  usage: "}},
 		{[]string{"import"}, []string{"import takes one of v0\n  usage: sydradb import v0 DIR [flags]\n"}},
@@ -82,8 +103,24 @@ func TestOtherExitCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"query", "room.temp"}, {"ingest"}, {"check"}, {"stats"}, {"flush"}} {
+	for _, args := range [][]string{{"ingest"}, {"flush"}, {"compact"}, {"retain", "--retention-days", "1"}, {"delete", "room.temp", "--all", "--yes"}} {
 		p.fails(ExitLocked, hall, args, "hint: another process has ./data open")
+	}
+	// Those that only read do not mind, and see what it has written.
+	s, err := db.Series("room.temp", sydradb.Tag{Key: "room", Value: "hall"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := db.NewBatch()
+	b.Add(s, 1694300001e9, 22)
+	if err := db.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	const both = hall + `{"series":"room.temp","ts":1694300001,"value":22,"tags":{"room":"hall"}}` + "\n"
+	p.want(ExitFine, both, "", "query", "room.temp", "--format", "ndjson")
+	p.want(ExitFine, both, "", "export")
+	for _, args := range [][]string{{"find"}, {"stats"}, {"stats", "--top", "tags"}, {"check"}, {"inspect", "wal", "data/wal/current.wal"}} {
+		p.fails(ExitFine, "", args)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -101,7 +138,7 @@ func TestOtherExitCodes(t *testing.T) {
 	p.fails(ExitUsage, "", []string{"stats", "--data-dir", "newer"}, "newer", "hint: use the version")
 
 	// Damage.
-	p.want(0, "flushed 1 point into 1 segment file\n", "", "flush")
+	p.want(0, "flushed 2 points into 1 segment file\n", "", "flush")
 	files, err := filepath.Glob(filepath.Join(data, "segments", "*", "*.seg"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)

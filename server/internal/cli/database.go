@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/sydradb/sydradb"
 )
@@ -17,7 +16,9 @@ func (a *App) withDB(opts sydradb.Options, do func(*sydradb.DB) error) error {
 	if err := a.mustBeDirectory(); err != nil {
 		return err
 	}
-	opts.Logger = a.logger()
+	if opts.Logger == nil {
+		opts.Logger = a.logger()
+	}
 	db, err := sydradb.Open(a.dataDir, &opts)
 	if errors.Is(err, fs.ErrPermission) {
 		return hinted(err, "check the owner and the mode of %s", a.dataDir)
@@ -37,12 +38,13 @@ func (a *App) explain(err error) error {
 	switch {
 	case errors.Is(err, sydradb.ErrLocked):
 		return hinted(err, "another process has %s open; stop it first, or look for it with: fuser %s", a.dataDir, filepath.Join(a.dataDir, "LOCK"))
+	case errors.Is(err, sydradb.ErrBusy):
+		return hinted(err, "another process writes to %s; run the command again", a.dataDir)
 	case errors.Is(err, sydradb.ErrCorrupt):
 		return hinted(err, "nothing was changed; see all of the damage with: sydradb check --data-dir %s", a.dataDir)
+	case errors.Is(err, sydradb.ErrVersion0):
+		return hinted(err, "make a new database of it with: sydradb import v0 %s --data-dir NEW", a.dataDir)
 	case errors.Is(err, sydradb.ErrNotDatabase):
-		if strings.Contains(err.Error(), "but of version 0") { // the library has no error of its own for it
-			return hinted(err, "make a new database of it with: sydradb import v0 %s --data-dir NEW", a.dataDir)
-		}
 		return hinted(err, "--data-dir or SYDRADB_DATA_DIR names the directory of the database")
 	case errors.Is(err, sydradb.ErrFormat):
 		return hinted(err, "use the version of sydradb that wrote it, or a later one")
@@ -62,11 +64,17 @@ func isDatabase(dir string) bool {
 
 // withExistingDB is withDB for commands that make no sense without data: they must
 // not create a database where somebody mistyped a name.
-func (a *App) withExistingDB(do func(*sydradb.DB) error) error {
+func (a *App) withExistingDB(opts sydradb.Options, do func(*sydradb.DB) error) error {
 	if err := a.mustExist(); err != nil {
 		return err
 	}
-	return a.withDB(sydradb.Options{}, do)
+	return a.withDB(opts, do)
+}
+
+// withReader is withExistingDB for commands that only read. Another process may have the
+// database open meanwhile.
+func (a *App) withReader(do func(*sydradb.DB) error) error {
+	return a.withExistingDB(sydradb.Options{ReadOnly: true}, do)
 }
 
 // mustBeDirectory refuses a data directory that is a file. It may be missing.

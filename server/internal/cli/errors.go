@@ -16,7 +16,7 @@ const (
 	ExitFine    = 0
 	ExitRefused = 1 // part of the input was refused, or left because of a signal
 	ExitUsage   = 2 // wrong arguments, or a directory that this program cannot use
-	ExitLocked  = 3 // another process has the database open
+	ExitLocked  = 3 // another process has the database open, or changes it too quickly
 	ExitDamaged = 4 // damaged bytes were found
 	ExitIO      = 5 // any other error of the system
 )
@@ -81,7 +81,7 @@ func exitCode(err error) int {
 		return ExitRefused
 	case errors.As(err, &unusable):
 		return ExitRefused
-	case errors.Is(err, sydradb.ErrLocked):
+	case errors.Is(err, sydradb.ErrLocked), errors.Is(err, sydradb.ErrBusy):
 		return ExitLocked
 	case errors.Is(err, sydradb.ErrCorrupt):
 		return ExitDamaged

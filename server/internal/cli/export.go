@@ -58,7 +58,7 @@ func (a *App) exportCommand() *cobra.Command {
 			if format.value == "" {
 				format.value = string(ingest.FormatOf(output))
 			}
-			return a.withExistingDB(func(db *sydradb.DB) error {
+			return a.withReader(func(db *sydradb.DB) error {
 				err := a.writeOutput(cmd.Context(), output, func(w io.Writer) error {
 					return a.export(cmd.Context(), db, q, render.Format(format.value), w)
 				})

@@ -47,7 +47,7 @@ func (a *App) findCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withExistingDB(func(db *sydradb.DB) error {
+			return a.withReader(func(db *sydradb.DB) error {
 				found, err := db.Find(cmd.Context(), sel, start, end)
 				if err != nil {
 					return err

@@ -14,7 +14,8 @@ const flushExample = `  $ sydradb ingest points.ndjson 2>/dev/null
   1694296800`
 
 func (a *App) flushCommand() *cobra.Command {
-	return &cobra.Command{
+	var s settings
+	c := &cobra.Command{
 		Use:   "flush",
 		Short: "Write points held in memory to segment files",
 		Long: `Flush writes the points that are in the log, but not yet in a segment file, to
@@ -22,7 +23,11 @@ segment files. It is never needed for durability or for reading.`,
 		Example: flushExample,
 		Args:    takes("no arguments", 0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withExistingDB(func(db *sydradb.DB) error {
+			opts, err := s.options(a, cmd)
+			if err != nil {
+				return err
+			}
+			return a.withExistingDB(opts, func(db *sydradb.DB) error {
 				before := db.Stats()
 				if err := db.Flush(cmd.Context()); err != nil {
 					return err
@@ -34,4 +39,6 @@ segment files. It is never needed for durability or for reading.`,
 			})
 		},
 	}
+	s.addFlags(c)
+	return c
 }

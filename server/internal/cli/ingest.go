@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,8 +30,9 @@ csv     with a header. Columns called ts (or time, timestamp), series, value, an
 
 Points are committed in chunks. What was reported as committed is stored, whatever
 happens to the program afterwards. A line that cannot be used is reported and left
-out. A point with the series and time of an older one replaces it, so a file can
-always be ingested again.
+out, and so is a point that is older than what retention keeps (see retain). A point
+with the series and time of an older one replaces it, so a file can always be ingested
+again.
 
 A signal (Ctrl-C) ends the run after the current chunk.`
 
@@ -60,6 +60,7 @@ type ingestFlags struct {
 	comma                    string
 	maxErrors                int
 	columns                  ingest.Columns
+	settings                 settings
 }
 
 func (a *App) ingestCommand() *cobra.Command {
@@ -70,7 +71,11 @@ func (a *App) ingestCommand() *cobra.Command {
 		Long:    ingestLong,
 		Example: ingestExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ingest(cmd.Context(), args, &f)
+			opts, parser, err := f.options(a, cmd)
+			if err != nil {
+				return err
+			}
+			return a.ingest(cmd.Context(), args, opts, parser, &f)
 		},
 	}
 	f.format = a.addChoice(c, "format", "", "format of the input, by default that of the file's name, else ndjson", "ndjson", "influx", "csv")
@@ -83,13 +88,17 @@ func (a *App) ingestCommand() *cobra.Command {
 	c.Flags().StringVar(&f.columns.Name, "csv-name", "", "name of the series where no column has it")
 	c.Flags().StringSliceVar(&f.columns.Values, "csv-values", nil, "columns of values")
 	c.Flags().StringSliceVar(&f.columns.Tags, "csv-tags", nil, "columns of tags")
+	f.settings.addFlags(c)
 	return c
 }
 
 // options turns the flags into those of the library and of a job.
-func (f *ingestFlags) options(now func() time.Time) (sydradb.Options, ingest.ParserOptions, error) {
-	var opts sydradb.Options
-	parser := ingest.ParserOptions{Now: func() int64 { return now().UnixNano() }, CSV: f.columns}
+func (f *ingestFlags) options(a *App, c *cobra.Command) (sydradb.Options, ingest.ParserOptions, error) {
+	parser := ingest.ParserOptions{Now: func() int64 { return a.Now().UnixNano() }, CSV: f.columns}
+	opts, err := f.settings.options(a, c)
+	if err != nil {
+		return opts, parser, err
+	}
 	switch f.fsync.value {
 	case "always":
 		opts.Sync = sydradb.SyncAlways
@@ -118,11 +127,7 @@ func (f *ingestFlags) options(now func() time.Time) (sydradb.Options, ingest.Par
 	return opts, parser, nil
 }
 
-func (a *App) ingest(ctx context.Context, files []string, f *ingestFlags) error {
-	opts, parser, err := f.options(a.Now)
-	if err != nil {
-		return err
-	}
+func (a *App) ingest(ctx context.Context, files []string, opts sydradb.Options, parser ingest.ParserOptions, f *ingestFlags) error {
 	if len(files) == 0 {
 		files = []string{"-"}
 	}

@@ -3,11 +3,14 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -28,13 +31,23 @@ const inspectExample = `  $ sydradb ingest points.ndjson 2>/dev/null
   $ sydradb flush
   flushed 2 points into 1 segment file
   $ sydradb inspect segment data/segments/1694296800/*.seg
+         0  header version=2 id=18117565319915605411 id_hex=fb6e85aae0818da3 series=room.temp{room="hall"} ...
+              point ts=1694300000000000000 value=21.5
+              point ts=1694300120000000000 value=21.75
+  $ sydradb compact
+  merged 1 file (...) into 1 file (...)
+  $ sydradb inspect pack data/segments/*/*.pack --series 18117565319915605411 --hour 1694300000 --export hour.seg
+  $ sydradb inspect segment hour.seg
          0  header version=2 id=18117565319915605411 id_hex=fb6e85aae0818da3 hour=1694296800000000000 count=2 ...
               point ts=1694300000000000000 value=21.5
               point ts=1694300120000000000 value=21.75`
 
 func (a *App) inspectCommand() *cobra.Command {
-	var format *choice
-	kinds := []string{string(sydradb.FileWAL), string(sydradb.FileSegment), string(sydradb.FileManifest), string(sydradb.FileCatalog)}
+	var f inspectFlags
+	kinds := []string{
+		string(sydradb.FileWAL), string(sydradb.FileSegment), string(sydradb.FilePack), string(sydradb.FileManifest),
+		string(sydradb.FileCatalog), string(sydradb.FileDelete), string(sydradb.FileObject),
+	}
 	c := &cobra.Command{
 		Use:   "inspect " + strings.Join(kinds, "|") + " FILE",
 		Short: "Show what a file of the database says",
@@ -43,8 +56,11 @@ stops with exit code 4 at the first one that is damaged. Each record starts with
 offset in the file; what it is made of stands below it. --format json prints an array
 of objects.
 
-The rows of a log name series by a number. Their ids, names and tags are looked up in
-the catalog and in the older files beside the log, as far as these can be read.`,
+Many files name series by a number. Ids, names and tags are looked up in the catalog
+and in the older logs around the file, as far as these can be read.
+
+Of a pack, --series shows one series only, and --hour with --export writes the points
+that it has in the hour around that time to a segment file, in the format SYSEG2.`,
 		Example: inspectExample,
 		Args:    takes("the kind of a file and its path", 2, 2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -53,33 +69,93 @@ the catalog and in the older files beside the log, as far as these can be read.`
 			}
 			return nil, cobra.ShellCompDirectiveDefault
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind, path := sydradb.FileKind(args[0]), args[1]
 			if !slices.Contains(kinds, args[0]) {
 				return usage("unknown kind of file %q: use %s", args[0], strings.Join(kinds, ", "))
 			}
-			return a.inspect(sydradb.FileKind(args[0]), args[1], format.value == "json")
+			if err := f.check(kind); err != nil {
+				return err
+			}
+			if f.export != "" {
+				return a.exportSegment(cmd.Context(), path, &f)
+			}
+			return a.inspect(kind, path, &f)
 		},
 	}
-	format = a.addChoice(c, "format", "text", "format of the output", "text", "json")
+	f.format = a.addChoice(c, "format", "text", "format of the output", "text", "json")
+	c.Flags().StringVar(&f.series, "series", "", "id of a series in a pack, the only one to be shown")
+	c.Flags().StringVar(&f.hour, "hour", "", "a time in the hour to be exported")
+	c.Flags().StringVar(&f.export, "export", "", "segment file to write with the points of --series in --hour")
+	a.must(c.MarkFlagFilename("export"))
 	return c
 }
 
-func (a *App) inspect(kind sydradb.FileKind, path string, asJSON bool) error {
+type inspectFlags struct {
+	format               *choice
+	series, hour, export string
+}
+
+// check reports flags that do not go together.
+func (f *inspectFlags) check(kind sydradb.FileKind) error {
+	switch {
+	case f.series+f.hour+f.export == "":
+	case kind != sydradb.FilePack:
+		return usage("--series, --hour and --export are for packs")
+	case (f.export != "") != (f.hour != ""), f.series == "":
+		return usage("--export needs --series and --hour, and --hour is for --export")
+	}
+	return nil
+}
+
+// exportSegment writes a part of a pack to a file of its own.
+func (a *App) exportSegment(ctx context.Context, path string, f *inspectFlags) error {
+	id, err := parseSeriesID(f.series)
+	if err != nil {
+		return err
+	}
+	ts, err := parseWhen(f.hour, a.Now())
+	if err != nil {
+		return usage("--hour %w", err)
+	}
+	data, err := sydradb.ExportSegment(path, id, ts)
+	if errors.Is(err, sydradb.ErrNotInPack) {
+		return &codedError{ExitUsage, err}
+	}
+	if err != nil {
+		return explainInspect(err, sydradb.FilePack, path)
+	}
+	return a.writeOutput(ctx, f.export, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+func (a *App) inspect(kind sydradb.FileKind, path string, f *inspectFlags) error {
 	out := bufio.NewWriterSize(a.Out, 64<<10)
 	var p recordPrinter = &textRecords{offset: -1}
-	if asJSON {
+	if f.format.value == "json" {
 		p = &jsonRecords{}
 	}
-	known := knownSeries{log: path}
+	var only *onlySeries
+	if f.series != "" {
+		id, err := parseSeriesID(f.series)
+		if err != nil {
+			return err
+		}
+		only = &onlySeries{id: id}
+	}
+	known := knownSeries{kind: kind, path: path}
 	var line []byte
 	for record, err := range sydradb.Inspect(kind, path) {
 		if err != nil { // the records before the damage are worth seeing
 			return errors.Join(finishInspect(out, p), explainInspect(err, kind, path))
 		}
-		switch kind {
-		case sydradb.FileWAL:
-			known.complete(&record)
-		case sydradb.FileSegment:
+		if only != nil && !only.shows(&record) {
+			continue
+		}
+		known.complete(&record)
+		if kind == sydradb.FileSegment || kind == sydradb.FilePack {
 			addHexID(&record)
 		}
 		line = p.appendRecord(line[:0], &record)
@@ -87,7 +163,25 @@ func (a *App) inspect(kind sydradb.FileKind, path string, asJSON bool) error {
 			return err
 		}
 	}
-	return finishInspect(out, p)
+	if err := finishInspect(out, p); err != nil || only == nil || only.found {
+		return err
+	}
+	return usage("%s has no series %d", path, uint64(only.id))
+}
+
+// onlySeries passes over the records of all other series of a pack.
+type onlySeries struct {
+	id    sydradb.SeriesID
+	other bool // the series at hand is another one
+	found bool
+}
+
+func (o *onlySeries) shows(r *sydradb.Record) bool {
+	if r.Kind == "series" {
+		o.other = fieldOf(r, "id") != uint64(o.id)
+		o.found = o.found || !o.other
+	}
+	return !o.other
 }
 
 // addHexID adds the id of a segment as the name of its file has it.
@@ -111,8 +205,17 @@ func explainInspect(err error, kind sydradb.FileKind, path string) error {
 	return hinted(err, "it looks like a %s: sydradb inspect %s %s", looksLike, looksLike, path)
 }
 
-// kindOf guesses the kind of a file from its first bytes, "" if they say nothing.
+var objectName = regexp.MustCompile("^[0-9a-f]{64}$")
+
+// kindOf guesses the kind of a file from its name and its first bytes, "" if they say
+// nothing.
 func kindOf(path string) sydradb.FileKind {
+	switch base := filepath.Base(path); {
+	case filepath.Ext(base) == ".del":
+		return sydradb.FileDelete
+	case objectName.MatchString(base):
+		return sydradb.FileObject
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return ""
@@ -132,6 +235,8 @@ func kindOf(path string) sydradb.FileKind {
 	switch {
 	case bytes.HasPrefix(head[:], []byte("SYSEG")):
 		return sydradb.FileSegment
+	case string(head[:]) == "SYPACK01":
+		return sydradb.FilePack
 	case head[0] == '{':
 		return sydradb.FileManifest
 	case kind == logHeader, kind == logPut && length == putBytes:

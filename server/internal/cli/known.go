@@ -9,42 +9,62 @@ import (
 	"github.com/sydradb/sydradb"
 )
 
-// knownSeries knows the series that the rows of a log name by their ordinals alone,
-// because an earlier file introduced them. It learns them from the files around the
-// log when it is asked first, and passes over all that cannot be read: they are a help
-// for a person, and not what is inspected.
+// knownSeries knows the names of series that a file has by ordinal or id alone, because
+// another one introduced them. It learns them from the files around that file when it is
+// asked first, and passes over all that cannot be read: they are a help for a person,
+// and not what is inspected.
 type knownSeries struct {
-	log    string                     // path of the file with the rows
-	fields map[uint64][]sydradb.Field // by ordinal; nil before the first question
+	kind sydradb.FileKind
+	path string // of the file that is inspected
+
+	byOrdinal map[uint64][]sydradb.Field // id and series; nil before the first question
+	byID      map[uint64]string          // name and tags
 }
 
-// complete adds id and series to a row that lacks them.
+// complete adds to a record what it lacks of id and series.
 func (k *knownSeries) complete(r *sydradb.Record) {
-	if r.Kind != "row" || fieldOf(r, "id") != nil {
-		return
-	}
-	ordinal, ok := fieldOf(r, "ordinal").(uint64)
-	if !ok {
-		return
-	}
-	if k.fields == nil {
+	id, hasID := fieldOf(r, "id").(uint64)
+	switch {
+	case hasID && fieldOf(r, "name") == nil && fieldOf(r, "series") == nil && fieldOf(r, "ordinal") == nil:
 		k.learn()
+		if text, ok := k.byID[id]; ok {
+			k.insert(r, "id", sydradb.Field{Name: "series", Value: text})
+		}
+	case !hasID && r.Kind == "row":
+		k.learn()
+		ordinal, _ := fieldOf(r, "ordinal").(uint64)
+		if fields, ok := k.byOrdinal[ordinal]; ok {
+			k.insert(r, "ordinal", fields...)
+		}
 	}
-	if fields, ok := k.fields[ordinal]; ok {
-		r.Fields = slices.Insert(r.Fields, 1, fields...)
-	}
+}
+
+// insert adds fields behind the one with this name.
+func (*knownSeries) insert(r *sydradb.Record, name string, fields ...sydradb.Field) {
+	at := slices.IndexFunc(r.Fields, func(f sydradb.Field) bool { return f.Name == name })
+	r.Fields = slices.Insert(r.Fields, at+1, fields...)
 }
 
 func (k *knownSeries) learn() {
-	k.fields = make(map[uint64][]sydradb.Field)
-	path, err := filepath.Abs(k.log)
+	if k.byOrdinal != nil {
+		return
+	}
+	k.byOrdinal, k.byID = make(map[uint64][]sydradb.Field), make(map[uint64]string)
+	path, err := filepath.Abs(k.path)
 	if err != nil {
 		return
 	}
 	dir, file := filepath.Split(path)
-	catalogs, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Clean(dir)), "CATALOG.*"))
+	data := filepath.Dir(filepath.Clean(dir))
+	if k.kind == sydradb.FileSegment || k.kind == sydradb.FilePack {
+		data = filepath.Dir(data) // they lie two levels down
+	}
+	catalogs, _ := filepath.Glob(filepath.Join(data, "CATALOG.*"))
 	for _, name := range catalogs {
 		k.learnFrom(sydradb.FileCatalog, name)
+	}
+	if k.kind != sydradb.FileWAL {
+		return // what other files name is in the catalog
 	}
 	// The names of the others sort by their age, and that of the newest is not a number.
 	logs, _ := filepath.Glob(filepath.Join(dir, "*.wal"))
@@ -67,10 +87,12 @@ func (k *knownSeries) learnFrom(kind sydradb.FileKind, path string) {
 		}
 		name, _ := fieldOf(&record, "name").(string)
 		tags, _ := fieldOf(&record, "tags").([]sydradb.Tag)
-		if _, known := k.fields[ordinal]; known && name == "" && len(tags) == 0 {
+		if _, known := k.byOrdinal[ordinal]; known && name == "" && len(tags) == 0 {
 			continue // a catalog has the id alone as well
 		}
-		k.fields[ordinal] = []sydradb.Field{{Name: "id", Value: id}, {Name: "series", Value: selectorOf(sydradb.SeriesID(id), name, tags)}}
+		text := selectorOf(sydradb.SeriesID(id), name, tags)
+		k.byOrdinal[ordinal] = []sydradb.Field{{Name: "id", Value: id}, {Name: "series", Value: text}}
+		k.byID[id] = text
 	}
 }
 

@@ -67,7 +67,7 @@ func (a *App) queryCommand() *cobra.Command {
 					format.value = string(render.Rows)
 				}
 			}
-			return a.withExistingDB(func(db *sydradb.DB) error {
+			return a.withReader(func(db *sydradb.DB) error {
 				found, err := a.query(cmd.Context(), db, q, format.value, limit)
 				if err == nil && !found && len(args) == 1 {
 					a.hintAtID(args[0])

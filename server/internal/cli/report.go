@@ -110,6 +110,9 @@ func (r *ingestReport) finish(p ingest.Progress, err error) error {
 		_, _ = fmt.Fprintf(r.app.Err, "\r%*s\r", len(flushingText), "")
 	}
 	r.sayHidden()
+	if p.Expired > 0 {
+		r.app.say("%s of those rejected expired while they were stored", render.Count(p.Expired, "point"))
+	}
 	if p.Rounded > 0 {
 		r.app.say("%s beyond 2^53 rounded to the nearest float", render.Count(p.Rounded, "integer"))
 	}

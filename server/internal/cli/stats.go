@@ -1,26 +1,24 @@
 package cli
 
 import (
-	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/literal"
+	"github.com/sydradb/sydradb/server/internal/render"
 )
 
 const statsExample = `  $ sydradb ingest points.ndjson 2>/dev/null
   $ sydradb stats | head -3
-  state          ok
   series         1
   in memory      2 points, ...
+  segment files  0, 0 packs, with 0 points, 0 B
   $ sydradb stats --format json
-  {"state":"ok","series":1,"memtable_points":2,...}
+  {"state":"readonly","series":1,"memtable_points":2,...}
   $ sydradb stats --top tags
   KEY   VALUES  SERIES
   room  1       1`
@@ -36,11 +34,11 @@ func (a *App) statsCommand() *cobra.Command {
 from. --top names shows the names with the most series.`,
 		Example: statsExample,
 		Args:    takes("no arguments", 0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withExistingDB(func(db *sydradb.DB) error {
+		RunE: func(*cobra.Command, []string) error {
+			return a.withReader(func(db *sydradb.DB) error {
 				switch {
 				case top.value != "":
-					return a.printTop(cmd.Context(), db, top.value, format.value == "json")
+					return a.printTop(db, top.value, format.value == "json")
 				case format.value == "json":
 					return json.NewEncoder(a.Out).Encode(db.Stats())
 				}
@@ -56,13 +54,15 @@ from. --top names shows the names with the most series.`,
 func (a *App) printStats(s sydradb.Stats) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
-	line("state", "%s", s.State)
 	line("series", "%d", s.Series)
 	line("in memory", "%d points, %s", s.MemtablePoints, size(s.MemtableBytes))
-	line("segment files", "%d with %d points, %s", s.SegmentFiles, s.SegmentPoints, size(s.SegmentBytes))
+	line("segment files", "%d, %s, with %d points, %s", s.SegmentFiles, render.Count(s.Packs, "pack"), s.SegmentPoints, size(s.SegmentBytes))
 	if s.SegmentFiles > 0 {
 		line("", "%s to %s", literal.AppendClock(nil, s.SegmentStart), literal.AppendClock(nil, s.SegmentEnd))
 		line("", "%.2f bytes a point", float64(s.SegmentBytes)/float64(max(s.SegmentPoints, 1)))
+	}
+	if s.Deletions > 0 {
+		line("deletions", "%d that still hide something in files", s.Deletions)
 	}
 	line("log", "%s, last record %d, on disk to %d, in files to %d", size(s.WALBytes), s.LastLSN, s.DurableLSN, s.FlushedLSN)
 	line("catalog", "%s", size(s.CatalogBytes))
@@ -92,16 +92,18 @@ type topEntry struct {
 
 const maxTop = 20
 
-func (a *App) printTop(ctx context.Context, db *sydradb.DB, what string, asJSON bool) error {
-	all, err := db.Find(ctx, sydradb.Selector{}, sydradb.MinTime, sydradb.MaxTime)
-	if err != nil {
-		return err
-	}
-	entries, header := topNames(all), "NAME\tSERIES"
+func (a *App) printTop(db *sydradb.DB, what string, asJSON bool) error {
+	entries, header := []topEntry{}, "NAME\tSERIES" // not nil: JSON shows it as []
 	if what == "tags" {
-		entries, header = topTags(all), "KEY\tVALUES\tSERIES"
+		header = "KEY\tVALUES\tSERIES"
+		for _, c := range db.TagCardinality(maxTop) {
+			entries = append(entries, topEntry{Name: c.Key, Values: c.Values, Series: c.Series})
+		}
+	} else {
+		for _, c := range db.ValueCardinality("__name__", maxTop) {
+			entries = append(entries, topEntry{Name: c.Value, Series: c.Series})
+		}
 	}
-	entries = entries[:min(len(entries), maxTop)]
 	if asJSON {
 		return json.NewEncoder(a.Out).Encode(entries)
 	}
@@ -115,43 +117,4 @@ func (a *App) printTop(ctx context.Context, db *sydradb.DB, what string, asJSON 
 		}
 	}
 	return w.Flush()
-}
-
-func topTags(all []*sydradb.Series) []topEntry {
-	values := make(map[string]map[string]bool)
-	series := make(map[string]int)
-	for _, s := range all {
-		for _, t := range s.Tags() {
-			if values[t.Key] == nil {
-				values[t.Key] = make(map[string]bool)
-			}
-			values[t.Key][t.Value] = true
-			series[t.Key]++
-		}
-	}
-	entries := []topEntry{} // not nil: JSON shows it as []
-	for key := range values {
-		entries = append(entries, topEntry{key, len(values[key]), series[key]})
-	}
-	sortTop(entries)
-	return entries
-}
-
-func topNames(all []*sydradb.Series) []topEntry {
-	series := make(map[string]int)
-	for _, s := range all {
-		series[s.Name()]++
-	}
-	entries := []topEntry{}
-	for name, n := range series {
-		entries = append(entries, topEntry{Name: name, Series: n})
-	}
-	sortTop(entries)
-	return entries
-}
-
-func sortTop(entries []topEntry) {
-	slices.SortFunc(entries, func(a, b topEntry) int {
-		return cmp.Or(cmp.Compare(b.Values, a.Values), cmp.Compare(b.Series, a.Series), cmp.Compare(a.Name, b.Name))
-	})
 }
