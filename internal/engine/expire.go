@@ -43,6 +43,7 @@ func (e *Engine) Retain(ctx context.Context, force bool) error {
 	}
 	m := e.maintenance
 	return m.do(ctx, func(context.Context) error {
+		m.removed = true
 		err := m.sweep(force)
 		if err == nil {
 			err = m.settle()

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -62,7 +63,6 @@ func (m *maintenance) start() {
 	m.wake, m.asked, m.ended = make(chan struct{}, 1), make(chan order), make(chan struct{})
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.bad, m.cleared = make(map[string]bool), make(map[clearedKey]bool)
-	m.removed = true // not known: the process before may not have looked
 	m.state.sets.ready = m.changed
 	m.writer.flusher.published = m.changed
 	m.disk.exceededNow = m.changed
@@ -87,6 +87,7 @@ func (m *maintenance) run() {
 	defer close(m.ended)
 	tick := time.NewTicker(maintenanceTick)
 	defer tick.Stop()
+	looked := false
 	m.round()
 	for {
 		select {
@@ -98,6 +99,9 @@ func (m *maintenance) run() {
 		case <-m.wake:
 			m.round()
 		case <-tick.C:
+			if !looked {
+				looked, m.removed = true, true // the process before may not have looked
+			}
 			m.round()
 		}
 	}
@@ -224,6 +228,7 @@ func (e *Engine) Compact(ctx context.Context) error {
 	}
 	m := e.maintenance
 	return m.do(ctx, func(ctx context.Context) error {
+		m.removed = true
 		err := m.mergeAll(ctx, true)
 		if err == nil {
 			err = m.settle()
@@ -293,6 +298,11 @@ func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
 // publishMerge makes the files that a job wrote live in place of its inputs.
 func (m *maintenance) publishMerge(ms int64, job *compact.Job, out []manifest.Entry) error {
 	written, inputs := pathsOf(out), pathsOf(job.Inputs)
+	files, _, _ := m.state.moment()
+	if !compact.Allowed(job.Inputs, files.list()) {
+		m.ledger.discard(written)
+		return fmt.Errorf("merge of %d files of bucket %d: another file has come between them", len(inputs), job.Bucket)
+	}
 	err := m.ledger.syncDirs(written)
 	if plant.Bug(plant.UnlinkBeforeEdit) {
 		m.ledger.discard(inputs)

@@ -15,7 +15,7 @@ import (
 
 // mergeCacheBytes bounds what a merge keeps of its inputs. The cache of queries is not
 // used: a merge would sweep it clean.
-const mergeCacheBytes = 96 << 20
+const mergeCacheBytes = 64 << 20
 
 // mergeSource reads the inputs of a merge: points that deletions or retention hide are
 // left out, but for deletions that are in no file yet, see canApply.

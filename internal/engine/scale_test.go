@@ -163,7 +163,7 @@ func TestScaleSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	var err error
-	if grown := peak(func() { err = e.Compact(t.Context()) }); err != nil || grown > 256<<20 {
+	if grown := peak(func() { err = e.Compact(t.Context()) }); err != nil || grown > 384<<20 {
 		t.Fatalf("merging took %d MiB: %v", grown>>20, err)
 	}
 	if s := e.Stats(); s.SegmentPoints != int64(points*n) || s.SegmentFiles > 100 {
