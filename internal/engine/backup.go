@@ -157,7 +157,7 @@ func (c *copier) copyImmutable() error {
 }
 
 // finish makes what a copy has of its own: identity, MANIFEST, and a log in which fill,
-// unless it is nil, puts records. FORMAT, the last, says that all of it is there.
+// unless it is nil, puts records, durably. FORMAT, the last, says that all of it is there.
 func (c *copier) finish(now time.Time, fill func(*wal.Log) error) error {
 	if err := c.mkdir(base.SegmentsDir); err != nil {
 		return err
@@ -168,9 +168,7 @@ func (c *copier) finish(now time.Time, fill func(*wal.Log) error) error {
 		return err
 	}
 	if fill != nil {
-		if err = fill(log); err == nil {
-			err = log.Sync()
-		}
+		err = fill(log)
 	}
 	if err = errors.Join(err, log.Close()); err != nil {
 		return err

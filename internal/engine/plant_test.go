@@ -19,6 +19,9 @@ func TestPlanted(t *testing.T) {
 	if err == nil {
 		err = flipLogOfKilled(1)
 	}
+	if err == nil {
+		err = separateWays(60)
+	}
 	t.Logf("%q after %d power cuts and %d faults: %v", bug, cuts, runs, err)
 	if (err != nil) != (bug != "") {
 		t.Errorf("bug %q: found %v", bug, err)

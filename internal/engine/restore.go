@@ -74,19 +74,25 @@ func damageOf(report *CheckReport) error {
 }
 
 // copyLog writes the records that no file of the source covers to the log of the copy,
-// under numbers that go on from there. Their order, which is what counts, stays.
+// under numbers that go on from there. Their order, which is what counts, stays. The log
+// ends as after a clean close, so that no damage to it is ever taken for a torn end.
 func (c *copier) copyLog(log *wal.Log, source *checker) error {
 	var frame []byte
 	opts := wal.OpenOptions{UUID: source.uuid, Flushed: source.state.FlushedLSN, Demand: source.state.LastLSN}
 	_, err := wal.Check(c.src, opts, func(rec wal.Record) error {
-		if rec.Type == wal.TypeHeader || rec.Type == wal.TypeMark {
-			return c.ctx.Err()
-		}
-		frame = wal.AppendRecord(frame[:0], rec)
-		if _, err := log.Append([][]byte{frame}); err != nil {
+		if err := c.ctx.Err(); err != nil || rec.Type == wal.TypeHeader || rec.Type == wal.TypeMark {
 			return err
 		}
-		return c.ctx.Err()
+		frame = wal.AppendRecord(frame[:0], rec)
+		_, err := log.Append([][]byte{frame})
+		return err
 	})
-	return err
+	if err != nil || len(frame) == 0 {
+		return err
+	}
+	if err := log.Mark(true); err != nil {
+		return err
+	}
+	c.first.LastLSN = log.Last()
+	return nil
 }

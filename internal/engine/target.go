@@ -17,8 +17,9 @@ import (
 // itself, which takes the final name, durably, when build returns nil. build leaves
 // everything in it durable and nothing open, and holds its lock file meanwhile.
 //
-// After an error of build nothing is left. A power cut leaves the directory at work or,
-// whole, under its final name. What is found at work from a run that was interrupted is
+// After an error nothing is left, but if the last sync fails: then the directory has its
+// name, and whether it keeps that is not known. A power cut leaves the directory at work
+// or, whole, under its final name. What is found at work from a run that was interrupted is
 // removed, and nothing else: a directory with names that no such run makes is an error,
 // as is one that a run is working on (fsys.ErrLocked).
 func Build(fs fsys.FS, name string, build func(tree fsys.FS, work string) error) error {
@@ -29,10 +30,14 @@ func Build(fs fsys.FS, name string, build func(tree fsys.FS, work string) error)
 	if err := t.clear(); err != nil {
 		return err
 	}
-	if err := build(fsys.Sub(fs, t.work), t.work); err != nil {
-		return errors.Join(err, t.clear()) // which another run may have at work instead
+	err := build(fsys.Sub(fs, t.work), t.work)
+	if err == nil {
+		err = t.publish()
 	}
-	return t.publish()
+	if err != nil {
+		err = errors.Join(err, t.clear()) // looks again whether another run has work
+	}
+	return err
 }
 
 // target is a directory that comes into being as a whole.
