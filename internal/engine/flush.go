@@ -45,10 +45,12 @@ func (f *flusher) flush(job *flushJob) error {
 	began := time.Now()
 	ms := f.ledger.begin()
 	defer f.ledger.end(ms)
+	f.ledger.dirs.RLock()
 	out, err := f.write(job, ms)
 	if err == nil {
 		err = f.ledger.syncDirs(out.paths())
 	}
+	f.ledger.dirs.RUnlock()
 	cat := f.state.reg.now().catalog
 	if err == nil {
 		if err = f.ledger.saveSeries(cat, job.unsaved); err == nil {

@@ -28,6 +28,10 @@ type ledger struct {
 
 	rewriteSlack int64 // of the MANIFEST
 
+	// dirs is held for reading by flushes that make files, and for writing while empty
+	// directories go. (Merges and removals are done by one goroutine.)
+	dirs sync.RWMutex
+
 	flushed atomic.Uint64 // last record whose points are in files
 	sizes   struct{ manifest, catalog atomic.Int64 }
 
@@ -241,9 +245,27 @@ func (l *ledger) unlink(paths []string) {
 			return // they stay owed
 		}
 	}
+	l.removeEmpty(dirs)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.manifest.Unlinked(done)
+}
+
+// removeEmpty removes those of the directories of segment files that are empty, unless a
+// flush is about to put something there; the next opening removes what stays.
+func (l *ledger) removeEmpty(dirs map[string]struct{}) {
+	if !l.dirs.TryLock() {
+		return
+	}
+	defer l.dirs.Unlock()
+	for dir := range dirs {
+		if entries, err := l.fs.List(dir); err != nil || len(entries) > 0 || !base.IsSegmentDir(dir) {
+			continue
+		}
+		if err := l.fs.Remove(dir); err != nil {
+			l.logger.Debug("an empty directory stays", "directory", dir, "error", err)
+		}
+	}
 }
 
 // discard removes what a failed job has written. What cannot be removed now is debris,
