@@ -15,8 +15,12 @@ type CheckReport struct {
 	Files      int64     `json:"files"`
 	Bytes      int64     `json:"bytes"`
 	Series     int64     `json:"series"`
-	Segments   int64     `json:"segments"`
-	Points     int64     `json:"points"` // in segment files
+	Segments   int64     `json:"segments"` // segment files and packs
+	Packs      int64     `json:"packs"`
+	Points     int64     `json:"points"`  // in segment files and packs
+	Deletes    int64     `json:"deletes"` // files of deletions
+	Objects    int64     `json:"objects"`
+	Refs       int64     `json:"refs"`
 	LogRecords int64     `json:"log_records"`
 	LogPoints  int64     `json:"log_points"` // in the log and not in segment files
 	Findings   []Finding `json:"findings"`
@@ -70,14 +74,19 @@ func Check(ctx context.Context, dir string) (report *CheckReport, err error) {
 	if found == nil {
 		return nil, err
 	}
-	report = &CheckReport{
+	return checkReport(found), err
+}
+
+func checkReport(found *engine.CheckReport) *CheckReport {
+	report := &CheckReport{
 		Files: found.Files, Bytes: found.Bytes, Series: found.Series,
-		Segments: found.Segments, Points: found.Points,
+		Segments: found.Segments, Packs: found.Packs, Points: found.Points, Deletes: found.Deletes,
+		Objects: found.Objects, Refs: found.Refs,
 		LogRecords: found.LogRecords, LogPoints: found.LogPoints,
 		Findings: make([]Finding, len(found.Findings)),
 	}
 	for i, f := range found.Findings {
 		report.Findings[i] = Finding{Severity(f.Severity), f.File, f.Offset, f.Message}
 	}
-	return report, err
+	return report
 }

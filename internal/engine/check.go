@@ -88,6 +88,7 @@ type damaged struct {
 	twins     [][2]manifest.Entry // files that both have a point, with one seq
 	strangers bool                // series of files are in no catalog
 	tags      bool                // tags.json is of no use
+	newer     error               // what a newer version may have written, and read
 }
 
 // bad notes that a file which MANIFEST names is of no use, or not there.
@@ -162,6 +163,7 @@ func (c *checker) fault(file string, err error) bool {
 	case errors.Is(err, iofs.ErrNotExist):
 		c.find(Damage, file, base.WholeFile, "missing")
 	case errors.Is(err, codec.ErrUnknown), errors.Is(err, objectstore.ErrUnknownType):
+		c.damage.newer = err
 		c.find(Damage, file, base.WholeFile, "%v", err)
 	case c.ctx.Err() == nil && len(c.unread) < maxUnread:
 		c.unread = append(c.unread, err)

@@ -149,7 +149,9 @@ func (l *logChecker) record(rec wal.Record) error {
 		}
 	case wal.TypeHeader, wal.TypeMark:
 	default:
-		l.fault(rec.File, rec.Corrupt(fmt.Errorf("a record of type %d, which this version does not write", rec.Type)))
+		err := rec.Corrupt(fmt.Errorf("a record of type %d, which this version does not write", rec.Type))
+		l.damage.newer = err
+		l.fault(rec.File, err)
 	}
 	return l.ctx.Err()
 }

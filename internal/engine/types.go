@@ -80,3 +80,26 @@ func (r *CheckReport) Damaged() bool {
 	}
 	return false
 }
+
+// RepairAction says what a RepairStep does.
+type RepairAction string
+
+// What a repair does. All that it moves or writes anew is in quarantine/ afterwards, as
+// it was.
+const (
+	// RepairSetAside moves a file to quarantine/.
+	RepairSetAside RepairAction = "set-aside"
+	// RepairRewrite puts what is sound of a file in its place.
+	RepairRewrite RepairAction = "rewrite"
+	// RepairCreate makes what is missing.
+	RepairCreate RepairAction = "create"
+	// RepairForget goes on without what is missing.
+	RepairForget RepairAction = "forget"
+)
+
+// RepairStep is one thing that a repair does, and why, and what is lost.
+type RepairStep struct {
+	Action  RepairAction `json:"action"`
+	File    string       `json:"file"` // relative to the data directory
+	Message string       `json:"message"`
+}
