@@ -89,7 +89,7 @@ type copier struct {
 
 // into runs build with the lock of dst held.
 func (c *copier) into(build func() error) (err error) {
-	if err := c.mkdir(""); err != nil {
+	if err := c.mkdir("."); err != nil {
 		return err
 	}
 	var lock io.Closer

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,10 +15,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/golden"
 	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/objectstore"
 	"github.com/sydradb/sydradb/internal/retention"
@@ -389,7 +392,7 @@ func TestSnapshotToAnotherDisk(t *testing.T) {
 }
 
 // everyKind returns a database with files of every kind, which was killed: with points,
-// deletions and an end that is torn in the log. Points of "old" are hidden by retention.
+// deletions and a torn end in the log, and with bytes of the catalog that do not count. Points of "old" are hidden by retention.
 func everyKind(t *testing.T, opts Options) *fsys.Mem {
 	t.Helper()
 	fs := fsys.NewMem()
@@ -438,7 +441,9 @@ func everyKind(t *testing.T, opts Options) *fsys.Mem {
 	}
 	mustPut(t, killed, base.HeadFile, "ref: refs/heads/main\n")
 	mustPut(t, killed, base.RefLogsDir+"/heads/main", "{}\n")
-	mustReplace(t, killed, base.CurrentWAL, append(mustRead(t, killed, base.CurrentWAL), 1, 2, 3))
+	for _, file := range []string{base.CurrentWAL, base.CatalogFile(1)} {
+		mustReplace(t, killed, file, append(mustRead(t, killed, file), 1, 2, 3))
+	}
 	return killed
 }
 
@@ -547,8 +552,8 @@ func mustUUID(t *testing.T, fs fsys.FS) [16]byte {
 	return uuid
 }
 
-// TestRestoreRefusesDamage changes a byte of each file of a snapshot: the error names the
-// file, and nothing is made.
+// TestRestoreRefusesDamage changes a byte of each file of a snapshot, and cuts each off: the
+// error names the file, and nothing is made.
 func TestRestoreRefusesDamage(t *testing.T) {
 	disk := fsys.NewMem()
 	if err := restoreTo(t.Context(), everyKind(t, everyKindOptions), disk, "snap", everyKindOptions); err != nil {
@@ -560,21 +565,58 @@ func TestRestoreRefusesDamage(t *testing.T) {
 		if file == base.HeadFile || strings.HasPrefix(file, base.RefLogsDir) || strings.HasPrefix(file, base.RefsDir) {
 			continue // no checksum
 		}
-		bad := []byte(data)
-		bad[len(bad)/3] ^= 1
-		mustReplace(t, snap, file, bad)
-		err := restoreTo(t.Context(), snap, disk, "copy", everyKindOptions)
-		if !errors.Is(err, base.ErrCorrupt) || !strings.Contains(err.Error(), file) {
-			t.Errorf("%s: error %v", file, err)
-		}
-		if entries, err := disk.List(""); err != nil || len(entries) != 1 {
-			t.Errorf("%s: left %v, %v", file, entries, err)
+		flipped := []byte(data)
+		flipped[len(flipped)/3] ^= 1
+		for _, bad := range [][]byte{flipped, []byte(data)[:len(data)*2/3]} {
+			mustReplace(t, snap, file, bad)
+			err := restoreTo(t.Context(), snap, disk, "copy", everyKindOptions)
+			if !errors.Is(err, base.ErrCorrupt) || !strings.Contains(err.Error(), file) {
+				t.Errorf("%s of %d bytes, now %d: error %v", file, len(data), len(bad), err)
+			}
+			if entries, err := disk.List(""); err != nil || len(entries) != 1 {
+				t.Errorf("%s: left %v, %v", file, entries, err)
+			}
 		}
 		mustReplace(t, snap, file, []byte(data))
 		damaged++
 	}
 	if err := restoreTo(t.Context(), snap, disk, "copy", everyKindOptions); err != nil || damaged < 8 {
 		t.Errorf("%d files damaged; without damage: %v", damaged, err)
+	}
+}
+
+// TestBackupsEndWithTheirContext ends the context at the first link of a snapshot, then of
+// a restoration: nothing is left.
+func TestBackupsEndWithTheirContext(t *testing.T) {
+	b, err := newBackups(0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := openTest(t, b.dir("db"), b.opts)
+	if err := snapshotTo(t.Context(), e, b.disk, "snap"); err != nil {
+		t.Fatal(err)
+	}
+	for name, run := range map[string]func(context.Context) error{
+		"a": func(ctx context.Context) error { return snapshotTo(ctx, e, b.disk, "a") },
+		"b": func(ctx context.Context) error { return restoreTo(ctx, b.dir("snap"), b.disk, "b", b.opts) },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		b.disk.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind == fsys.OpLink {
+				cancel()
+			}
+			return fsys.Fault{}
+		})
+		if err := run(ctx); !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+			t.Errorf("%s: error %v", name, err)
+		}
+		b.disk.SetHook(nil)
+	}
+	if entries, err := b.disk.List(""); err != nil || len(entries) != 2 {
+		t.Errorf("left %v, %v", entries, err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -624,4 +666,37 @@ func TestInterruptedSnapshotsAreCleared(t *testing.T) {
 			t.Errorf("%s is there: %v, error %v", file, found, err)
 		}
 	}
+}
+
+// TestSnapshotTrace compares the order of operations with a golden file, as TestTrace
+// does.
+func TestSnapshotTrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines bytes.Buffer
+		disk := fsys.Trace(fsys.NewMem(), func(op fsys.Op) {
+			if op.Kind.Mutates() {
+				fmt.Fprintln(&lines, op)
+			}
+		})
+		data := fsys.Sub(disk, "data")
+		if err := data.MkdirAll(""); err != nil {
+			t.Fatal(err)
+		}
+		e := openTest(t, data, Options{Sync: SyncAlways, MergeOff: true})
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 1, 1), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		lines.Reset()
+		if err := snapshotTo(t.Context(), e, disk, "snap"); err != nil {
+			t.Fatal(err)
+		}
+		golden.Check(t, "testdata/trace/snapshot.golden", lines.Bytes())
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
