@@ -20,9 +20,9 @@ import (
 // held is a database as it stood at one moment, for those who read it beside its writer
 // and without a lock: the files that MANIFEST named then, the log behind them, and
 // nothing else. All of them are held open, so it does not matter what the writer removes
-// or replaces; and files that grow end where they ended then, MANIFEST with its last
-// newline and current.wal perhaps within a record. It is the file system that such
-// readers work on, and refuses all that would write.
+// or replaces; and they end where they ended then: MANIFEST with its last newline, the
+// catalog where MANIFEST says, current.wal perhaps within a record. It is the file system
+// that such readers work on, and refuses all that would write.
 type held struct {
 	*fsys.HeldFS
 	fs fsys.FS // whose files they are
@@ -34,7 +34,7 @@ type held struct {
 	limit    uint64                  // of files that may be open, 0 if there is none
 	thorough bool                    // go on when a file is missing
 	missing  error                   // the first that was
-	ends     map[string]int64        // of files that grow
+	ends     map[string]int64        // of files, which may have grown
 	dirs     map[string][]fsys.Entry // what is held, by directory
 }
 
@@ -57,10 +57,12 @@ func (h *held) add(p string) error {
 		return err
 	}
 	e, err := h.Stat(p)
-	if err == nil {
-		h.mention(p, e)
+	if err != nil {
+		return err
 	}
-	return err
+	h.ends[p] = e.Size
+	h.mention(p, e)
+	return nil
 }
 
 // need is add for a file without which the database is not whole.
@@ -97,10 +99,10 @@ func (h *held) List(p string) ([]fsys.Entry, error) {
 // Open implements fsys.FS.
 func (h *held) Open(p string) (fsys.File, error) {
 	f, err := h.HeldFS.Open(p)
-	if end, grows := h.ends[p]; grows && err == nil {
-		return &endedFile{f, io.NewSectionReader(f, 0, end)}, nil
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	return &endedFile{f, io.NewSectionReader(f, 0, h.ends[path.Clean(p)])}, nil
 }
 
 // endedFile is a file of which only the beginning counts.
@@ -117,7 +119,7 @@ func (f *endedFile) Size() (int64, error) { return f.part.Size(), nil }
 
 // room returns an error if so many more files are too many.
 func (h *held) room(files int) error {
-	if need := uint64(h.Len() + files); h.limit > 0 && need > h.limit/5*4 {
+	if need := uint64(h.Len() + files); h.limit > 0 && need > h.limit-(h.limit+4)/5 {
 		return fmt.Errorf("%d files would be kept open, more than 80 %% of the %d that this process may have open; "+
 			"raise that limit (ulimit -n), or have the writer compact the database", need, h.limit)
 	}
@@ -164,9 +166,11 @@ func (h *held) addFiles() error {
 	if err := h.room(1 + len(s.Live) + len(s.Deletes)); err != nil {
 		return err
 	}
-	if err := h.need(base.CatalogFile(s.Catalog.Generation)); err != nil {
+	file := base.CatalogFile(s.Catalog.Generation)
+	if err := h.need(file); err != nil {
 		return err
 	}
+	h.ends[file] = min(h.ends[file], s.Catalog.Bytes)
 	for i := range s.Live {
 		if err := h.need(s.Live[i].Path); err != nil {
 			return err
@@ -196,11 +200,6 @@ func (h *held) addLog() error {
 	}
 	var first base.LSN // of current.wal, as far as it is known
 	if hasCurrent {
-		e, err := h.Stat(base.CurrentWAL)
-		if err != nil {
-			return err
-		}
-		h.ends[base.CurrentWAL] = e.Size
 		if first, err = h.firstRecord(); err != nil {
 			return err
 		}
