@@ -198,7 +198,7 @@ func TestSnapshotCrash(t *testing.T) {
 // TestSnapshotFaults lets each operation on the disk fail in turn while a snapshot is made
 // and restored: there is an error, or all went well.
 func TestSnapshotFaults(t *testing.T) {
-	runs, stride := 0, int64(6)
+	runs, stride := 0, int64(10)
 	if raceEnabled {
 		stride = 60
 	}
