@@ -165,9 +165,12 @@ func (s *segmentChecker) load(e *manifest.Entry) (err error) {
 // unnamed judges a file that no sound line of MANIFEST names.
 func (s *segmentChecker) unnamed(file string) {
 	if !s.whole {
-		// A line that was lost may name it: at least it should be sound in itself.
+		// A line that was lost may name it: at least it should be sound in itself. Without
+		// its hash, what is damaged in it may look like what a newer version writes.
+		newer := s.damage.newer
 		s.count(file)
 		s.fault(file, s.verifyUnnamed(file))
+		s.damage.newer = newer
 		return
 	}
 	s.leftover(file, s.state.Fate(file))

@@ -191,6 +191,39 @@ func TestCheckFindsEveryFlippedByte(t *testing.T) {
 	}
 }
 
+// The same for packs, deletions and objects. A ref has no checksum.
+func TestCheckFindsEveryFlippedByteOfPacks(t *testing.T) {
+	m := mixedDatabase(t)
+	stride := 3
+	if raceEnabled {
+		stride = 37
+	}
+	for _, file := range filesOf(t, m.fs, "") {
+		if !base.IsPackFile(file) && !base.IsDeleteFile(file) && !strings.HasPrefix(file, base.ObjectsDir) {
+			continue
+		}
+		data := mustRead(t, m.fs, file)
+		for i := 0; i < len(data); i += stride {
+			damaged := m.copy()
+			flipped := slices.Clone(data)
+			flipped[i] ^= 1 << (i % 8)
+			mustReplace(t, damaged, file, flipped)
+			report, err := Check(t.Context(), damaged)
+			if err != nil || !report.Damaged() || len(about(report, file)) == 0 {
+				t.Fatalf("%s, byte %d: error %v, report %+v", file, i, err, report)
+			}
+		}
+		damaged := m.copy()
+		if err := damaged.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		report := mustCheck(t, damaged)
+		if isObject := strings.HasPrefix(file, base.ObjectsDir); report.Damaged() == isObject {
+			t.Errorf("%s removed: %v", file, report.Findings)
+		}
+	}
+}
+
 func TestCheckFindsWhatIsCutOffOrMissing(t *testing.T) {
 	fs, _ := closedDatabase(t)
 	rng := rand.New(rand.NewPCG(1, 1))

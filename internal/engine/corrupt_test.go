@@ -128,6 +128,44 @@ func TestBitFlips(t *testing.T) {
 	}
 }
 
+// TestBitFlipsOfPacksAndDeletions is TestBitFlips for a database with packs, deletions,
+// objects and refs, and cuts their files as well.
+func TestBitFlipsOfPacksAndDeletions(t *testing.T) {
+	m := mixedDatabase(t)
+	stride := 5
+	if raceEnabled {
+		stride = 101
+	}
+	refused := make(map[string]int)
+	try := func(file, what string, data []byte) {
+		fs := m.copy()
+		mustReplace(t, fs, file, data)
+		got, _, err := readByID(fs)
+		if err != nil {
+			refused[file]++
+		} else if lost := m.want.lacks(got); lost != "" || got.count() != m.want.count() {
+			t.Fatalf("%s, %s: %s, %d points, not %d", file, what, lost, got.count(), m.want.count())
+		}
+	}
+	for _, file := range filesOf(t, m.fs, "") {
+		if !base.IsPackFile(file) && !base.IsDeleteFile(file) && !strings.HasPrefix(file, base.ObjectsDir) && !strings.HasPrefix(file, base.RefsDir) {
+			continue
+		}
+		data := mustRead(t, m.fs, file)
+		for bit := 0; bit < 8*len(data); bit += stride {
+			flipped := slices.Clone(data)
+			flipped[bit/8] ^= 1 << (bit % 8)
+			try(file, fmt.Sprintf("bit %d", bit), flipped)
+		}
+		for size := 0; size < len(data); size += stride {
+			try(file, fmt.Sprintf("cut to %d bytes", size), data[:size])
+		}
+		if (base.IsPackFile(file) || base.IsDeleteFile(file)) && refused[file] == 0 {
+			t.Errorf("%s: no damage was found", file)
+		}
+	}
+}
+
 // flipLogOfKilled flips bits of the log of a process that was killed after each of its
 // batches had been synced. But for the last record, which might be torn as well, it
 // then takes an error: a shorter log would be a loss of what was acknowledged.

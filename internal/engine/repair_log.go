@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"math"
 	"path"
 	"slices"
 
@@ -25,11 +26,11 @@ type logRepair struct {
 	aside   []string         // that are not
 	limits  map[string]int64 // where files that are kept in part end
 
-	// Records with points of unknown series, by file: their offsets. A point of series o
-	// is of an unknown one up to record unknown[o].
-	strange map[string][]int64
+	// Records with points of unknown series, and such points, by file. A point of series o
+	// is one of them up to record unknown[o].
+	strange map[string][]int64 // offsets
+	points  map[string]int64
 	unknown map[base.Ordinal]base.LSN
-	points  int64        // of unknown series
 	highest base.Ordinal // that any record names, + 1
 }
 
@@ -38,6 +39,10 @@ type logRepair struct {
 func (r *Repair) planLog() error {
 	l := &r.log
 	l.flushed, l.limits = r.check.state.FlushedLSN, make(map[string]int64)
+	for i := range r.check.state.Live {
+		// The place of a file in write order says that all before it is in files.
+		l.flushed = max(l.flushed, r.check.state.Live[i].Seq)
+	}
 	files, err := r.check.logFiles()
 	if err != nil && !errors.Is(err, iofs.ErrNotExist) {
 		return err
@@ -47,29 +52,8 @@ func (r *Repair) planLog() error {
 		r.step(RepairForget, base.WALDir, "the records from %d to %d are in no file that is left", l.flushed+1, first-1)
 		l.flushed, l.cut = first-1, true
 	}
-	// Each round finds the first damage of what the rounds before have left.
-	demand := r.check.state.LastLSN
-	for {
-		if err := r.loadCatalog(); err != nil {
-			return err
-		}
-		l.strange, l.unknown = make(map[string][]int64), make(map[base.Ordinal]base.LSN)
-		l.last, l.points = l.flushed, 0
-		if len(l.files) == 0 {
-			break
-		}
-		_, err := wal.Check(logView{r.fs, l}, wal.OpenOptions{UUID: r.uuid, Flushed: l.flushed, Demand: demand}, r.record)
-		var damage *base.CorruptionError
-		if err == nil {
-			break
-		}
-		if !errors.As(err, &damage) {
-			return err
-		}
-		l.cut, demand = true, 0
-		if !r.cutLog(damage) {
-			break
-		}
+	if err := r.readLog(); err != nil {
+		return err
 	}
 	if len(l.files) == 0 {
 		l.cut = true
@@ -78,10 +62,38 @@ func (r *Repair) planLog() error {
 		}
 	}
 	l.create = l.cut && !slices.Contains(l.files, base.CurrentWAL)
-	if l.points > 0 {
-		r.step(RepairRewrite, base.WALDir, "without %d points of %d series that neither the catalog nor the log describes any more", l.points, len(l.unknown))
+	for _, f := range l.files {
+		if n := l.points[f]; n > 0 {
+			r.step(RepairRewrite, f, "without %d points of series that neither the catalog nor the log describes any more", n)
+		}
 	}
 	return nil
+}
+
+// readLog reads the log and cuts it where it is damaged. Each round finds the first
+// damage of what the rounds before have left.
+func (r *Repair) readLog() error {
+	l := &r.log
+	demand := r.check.state.LastLSN
+	for rounds := 2*len(l.files) + 1; ; rounds-- {
+		if err := r.loadCatalog(); err != nil {
+			return err
+		}
+		l.strange, l.points = make(map[string][]int64), make(map[string]int64)
+		l.unknown, l.last = make(map[base.Ordinal]base.LSN), l.flushed
+		if len(l.files) == 0 {
+			return nil
+		}
+		_, err := wal.Check(logView{r.fs, l}, wal.OpenOptions{UUID: r.uuid, Flushed: l.flushed, Demand: demand}, r.record)
+		var damage *base.CorruptionError
+		if err == nil || !errors.As(err, &damage) || rounds < 0 {
+			return err
+		}
+		l.cut, demand = true, 0
+		if !r.cutLog(damage) {
+			return nil
+		}
+	}
 }
 
 // logView is the log as it will be: without files that are not kept, and with others cut.
@@ -150,7 +162,7 @@ func (r *Repair) record(rec wal.Record) error {
 		}
 		if n > 0 {
 			l.strange[rec.File] = append(l.strange[rec.File], rec.Offset)
-			l.points += n
+			l.points[rec.File] += n
 		}
 	case wal.TypeDelete:
 		if _, _, _, err := wal.DecodeDelete(rec.Body); err != nil {
@@ -191,16 +203,13 @@ func (r *Repair) cutLog(damage *base.CorruptionError) bool {
 	l := &r.log
 	if at := slices.Index(l.files, damage.File); at >= 0 {
 		lost := r.lost(damage, l.files[at:])
-		e, err := r.fs.Stat(damage.File)
-		switch {
+		switch size := r.logSize(damage.File); {
 		case damage.Offset <= 0:
 			r.step(RepairSetAside, damage.File, "%s; %s", explain(damage), lost)
 			r.dropLog(at, damage.File)
 			return true
-		case err != nil || damage.Offset < e.Size:
-			if _, again := l.limits[damage.File]; !again {
-				r.step(RepairRewrite, damage.File, "%s; it is kept up to there; %s", explain(damage), lost)
-			}
+		case damage.Offset < size:
+			r.step(RepairRewrite, damage.File, "%s; it is kept up to there; %s", explain(damage), lost)
 			l.limits[damage.File] = damage.Offset
 			r.dropLog(at+1, damage.File)
 			return true
@@ -215,6 +224,18 @@ func (r *Repair) cutLog(damage *base.CorruptionError) bool {
 	r.step(RepairForget, base.WALDir, "%s; %s", explain(damage), r.lost(damage, nil))
 	r.dropLog(0, "")
 	return true
+}
+
+// logSize returns how much of a file of the log is to be kept so far.
+func (r *Repair) logSize(file string) int64 {
+	if limit, cut := r.log.limits[file]; cut {
+		return limit
+	}
+	e, err := r.fs.Stat(file)
+	if err != nil {
+		return math.MaxInt64 // there is something to be cut off, then
+	}
+	return e.Size
 }
 
 // dropLog plans to set aside the files from number at on, of which only that of damaged

@@ -80,7 +80,7 @@ func (r *Repair) planManifest() error {
 	if r.log.cut || r.first.LastLSN <= r.first.FlushedLSN {
 		r.first.LastLSN = 0
 	}
-	changed := !c.whole || r.log.cut
+	changed := !c.whole || r.log.cut || r.log.flushed != s.FlushedLSN
 	steps := len(r.steps)
 	if err := r.findJob(); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (r *Repair) planManifest() error {
 	case damaged:
 		step.Message = why + "; what the lines before say goes on"
 	default:
-		step.Message = "it names no more what is not there, or not sound"
+		step.Message = "it names what there is afterwards"
 	}
 	r.steps = slices.Insert(r.steps, steps, step)
 	return nil
