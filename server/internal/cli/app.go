@@ -86,7 +86,7 @@ database is open elsewhere, 4 it is damaged, 5 any other I/O error.`,
 	for _, c := range []*cobra.Command{
 		a.ingestCommand(), a.queryCommand(), a.findCommand(), a.exportCommand(),
 		a.statsCommand(), a.flushCommand(), a.compactCommand(), a.retainCommand(), a.deleteCommand(),
-		a.checkCommand(), a.inspectCommand(),
+		a.checkCommand(), a.repairCommand(), a.inspectCommand(), a.snapshotCommand(), a.restoreCommand(),
 		a.importCommand(), a.versionCommand(),
 	} {
 		root.AddCommand(c)
@@ -109,7 +109,7 @@ func (a *App) limitCompletion(c *cobra.Command) {
 		c.ValidArgsFunction = cobra.NoFileCompletions
 	}
 	c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if _, done := c.GetFlagCompletionFunc(f.Name); !done && f.Name != "output" {
+		if _, done := c.GetFlagCompletionFunc(f.Name); !done && f.Name != "output" && f.Name != "export" {
 			a.must(c.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions))
 		}
 	})

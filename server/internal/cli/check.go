@@ -41,6 +41,7 @@ kinds:
 				err = errors.Join(a.printCheck(report, format.value == "json"), err)
 			}
 			if err == nil && report.Damaged() {
+				a.say("hint: see what can be done with: sydradb repair --data-dir %s", a.dataDir)
 				return silent(ExitDamaged)
 			}
 			return a.explain(err)

@@ -145,7 +145,7 @@ func TestOtherExitCodes(t *testing.T) {
 	}
 	flipLastByte(t, files[0])
 	name := filepath.Base(files[0])
-	p.fails(ExitDamaged, "", []string{"query", "room.temp"}, name, "hint: nothing was changed; see all of the damage with: sydradb check")
+	p.fails(ExitDamaged, "", []string{"query", "room.temp"}, name, "hint: nothing was changed; see all of the damage, and what can be done, with: sydradb repair")
 	if r := p.run("", "check"); r.code != ExitDamaged || !strings.Contains(r.stdout, "damage: segments/") || !strings.Contains(r.stdout, name) {
 		t.Errorf("check of a damaged database: %+v", r)
 	}
@@ -303,6 +303,8 @@ func TestCompletion(t *testing.T) {
 		"query ": noFiles, "find a": noFiles, "stats ": noFiles, "flush ": noFiles, "check ": noFiles, "export ": noFiles,
 		"query a --start ": noFiles, "find --end ": noFiles, "export --last ": noFiles, "query --limit ": noFiles,
 		"inspect ": noFiles, "inspect wal ": files, "ingest ": files, "export --output ": files,
+		"snapshot ": directories, "restore ": directories, "delete a": noFiles, "retain --retention ": noFiles,
+		"inspect pack x --export ": files, "inspect pack x --hour ": noFiles,
 		"import v0 ": directories, "stats --data-dir ": directories, "query --format ": noFiles,
 	} {
 		r := p.run("", append([]string{"__complete"}, strings.Split(args, " ")...)...)

@@ -39,9 +39,9 @@ func (a *App) explain(err error) error {
 	case errors.Is(err, sydradb.ErrLocked):
 		return hinted(err, "another process has %s open; stop it first, or look for it with: fuser %s", a.dataDir, filepath.Join(a.dataDir, "LOCK"))
 	case errors.Is(err, sydradb.ErrBusy):
-		return hinted(err, "another process writes to %s; run the command again", a.dataDir)
+		return hinted(err, "run the command again; if no other process writes to it, a file is missing: sydradb check --data-dir %s", a.dataDir)
 	case errors.Is(err, sydradb.ErrCorrupt):
-		return hinted(err, "nothing was changed; see all of the damage with: sydradb check --data-dir %s", a.dataDir)
+		return hinted(err, "nothing was changed; see all of the damage, and what can be done, with: sydradb repair --data-dir %s", a.dataDir)
 	case errors.Is(err, sydradb.ErrVersion0):
 		return hinted(err, "make a new database of it with: sydradb import v0 %s --data-dir NEW", a.dataDir)
 	case errors.Is(err, sydradb.ErrNotDatabase):
@@ -86,15 +86,7 @@ func (a *App) mustBeDirectory() error {
 }
 
 // mustBeFree refuses a data directory that holds anything.
-func (a *App) mustBeFree() error {
-	if err := a.mustBeDirectory(); err != nil {
-		return err
-	}
-	if files, err := os.ReadDir(a.dataDir); err == nil && len(files) > 0 {
-		return usage("%s is not empty; --data-dir must name a directory that is missing or empty", a.dataDir)
-	}
-	return nil
-}
+func (a *App) mustBeFree() error { return mustBeFree("--data-dir", a.dataDir) }
 
 // mustExist refuses a data directory that holds nothing.
 func (a *App) mustExist() error {

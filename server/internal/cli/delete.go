@@ -84,8 +84,11 @@ func (a *App) delete(ctx context.Context, db *sydradb.DB, sel sydradb.Selector, 
 	}
 	if !yes {
 		a.showSeries("to be deleted: "+rangeText(start, end), found)
-		if yes, err = a.confirm(ctx, "delete them"); err != nil || !yes {
+		if yes, err = a.confirm(ctx, "delete them"); err != nil {
 			return err
+		}
+		if !yes {
+			return silent(ExitRefused)
 		}
 	}
 	if _, err := db.Delete(ctx, sel, start, end); err != nil {
@@ -113,7 +116,8 @@ func (a *App) showSeries(what string, found []*sydradb.Series) {
 	}
 }
 
-// confirm asks whether to do something. Where nobody can be asked it is not done.
+// confirm asks whether to do something. Where nobody can be asked it is not to be done,
+// which is an error of usage.
 func (a *App) confirm(ctx context.Context, what string) (bool, error) {
 	if !isTerminal(a.In) || !isTerminal(a.Err) {
 		return false, usage("nothing was done; --yes does it without asking")
@@ -131,7 +135,7 @@ func (a *App) confirm(ctx context.Context, what string) (bool, error) {
 			return true, nil
 		}
 		a.say("nothing was done")
-		return false, silent(ExitRefused)
+		return false, nil
 	case <-ctx.Done():
 		a.say("")
 		return false, ctx.Err()

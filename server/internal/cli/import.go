@@ -45,11 +45,9 @@ func (a *App) importV0Command() *cobra.Command {
 tags.json) and makes a new database of it in --data-dir, which must be missing or
 empty. DIR is not changed. The series have ids and tags but no names; each takes the
 name of the first series that hashes to its id.`,
-		Example: importV0Example,
-		Args:    takes("the directory of a database of version 0", 1, 1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return nil, cobra.ShellCompDirectiveFilterDirs
-		},
+		Example:           importV0Example,
+		Args:              takes("the directory of a database of version 0", 1, 1),
+		ValidArgsFunction: completeDirectories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.mustBeFree(); err != nil {
 				return err

@@ -87,7 +87,6 @@ that it has in the hour around that time to a segment file, in the format SYSEG2
 	c.Flags().StringVar(&f.series, "series", "", "id of a series in a pack, the only one to be shown")
 	c.Flags().StringVar(&f.hour, "hour", "", "a time in the hour to be exported")
 	c.Flags().StringVar(&f.export, "export", "", "segment file to write with the points of --series in --hour")
-	a.must(c.MarkFlagFilename("export"))
 	return c
 }
 

@@ -52,35 +52,62 @@ everything at once.`,
 			if !s.ruled {
 				return usage("retain needs a rule: --retention-days N or --retention NAMESPACE=DAYS")
 			}
-			began := a.Now()
-			held := &heldWarnings{Handler: a.logger().Handler()}
-			opts.Logger = slog.New(held)
-			return a.withExistingDB(opts, func(db *sydradb.DB) error {
-				// How far a step goes follows from what is in files.
-				err := db.Flush(cmd.Context())
-				if err == nil {
-					err = db.Retain(cmd.Context(), now)
-				}
-				left := 0
-				if err == nil {
-					left, err = countExpired(cmd.Context(), db, &opts, began)
-				}
-				if err != nil || left > 0 {
-					held.release(cmd.Context())
-				}
-				if err != nil {
-					return err
-				}
-				if left > 0 {
-					a.say("%d series have older points left: they expire in steps; run it again, or with --now", left)
-				}
-				return a.printHorizons(db, &opts)
-			})
+			return a.retain(cmd.Context(), opts, now)
 		},
 	}
 	s.addFlags(c)
 	c.Flags().BoolVar(&now, "now", false, "believe the clock and do everything at once")
 	return c
+}
+
+func (a *App) retain(ctx context.Context, opts sydradb.Options, now bool) error {
+	began := a.Now()
+	classes := append(slices.Sorted(maps.Keys(opts.NamespaceRetention)), "") // "" for all others
+	var before []int64
+	// Retention may begin as soon as the database is open.
+	err := a.withReader(func(db *sydradb.DB) error {
+		before = horizons(db, classes)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	held := &heldWarnings{Handler: a.logger().Handler()}
+	opts.Logger = slog.New(held)
+	return a.withExistingDB(opts, func(db *sydradb.DB) error {
+		// How far a step goes follows from what is in files.
+		err := db.Flush(ctx)
+		if err == nil {
+			err = db.Retain(ctx, now)
+		}
+		left := 0
+		if err == nil {
+			left, err = countExpired(ctx, db, &opts, began)
+		}
+		after := horizons(db, classes)
+		moved := !slices.Equal(before, after)
+		if err != nil || left > 0 && !moved {
+			held.release(ctx)
+		}
+		switch {
+		case err != nil:
+			return err
+		case left > 0 && moved:
+			a.say("%d series have older points left: they expire in steps; run it again, or with --now", left)
+		case left > 0:
+			a.say("%d series have older points left; with --now the clock is believed and they expire", left)
+		}
+		return a.printHorizons(classes, after)
+	})
+}
+
+// horizons returns the least times that are kept of some namespaces.
+func horizons(db *sydradb.DB, namespaces []string) []int64 {
+	out := make([]int64, len(namespaces))
+	for i, namespace := range namespaces {
+		out[i] = db.Horizon(namespace)
+	}
+	return out
 }
 
 // countExpired returns how many series have points that at now were older than the rules
@@ -116,23 +143,22 @@ func countExpired(ctx context.Context, db *sydradb.DB, opts *sydradb.Options, no
 }
 
 // printHorizons prints from when on points are kept.
-func (a *App) printHorizons(db *sydradb.DB, opts *sydradb.Options) error {
+func (a *App) printHorizons(namespaces []string, horizons []int64) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	line := func(series, namespace string) {
-		from := "the beginning"
-		if horizon := db.Horizon(namespace); horizon > sydradb.MinTime {
-			from = string(literal.AppendClock(nil, horizon))
-		}
-		fmt.Fprintf(w, "%s\t%s\n", series, from)
-	}
 	fmt.Fprintln(w, "SERIES\tKEPT FROM")
-	for _, namespace := range slices.Sorted(maps.Keys(opts.NamespaceRetention)) {
-		line(namespace, namespace)
-	}
-	if len(opts.NamespaceRetention) > 0 {
-		line("all others", "")
-	} else {
-		line("all", "")
+	for i, name := range namespaces {
+		switch {
+		case name != "":
+		case len(namespaces) > 1:
+			name = "all others"
+		default:
+			name = "all"
+		}
+		from := "the beginning"
+		if horizons[i] > sydradb.MinTime {
+			from = string(literal.AppendClock(nil, horizons[i]))
+		}
+		fmt.Fprintf(w, "%s\t%s\n", name, from)
 	}
 	return w.Flush()
 }

@@ -38,7 +38,7 @@ func (s *settings) addFlags(c *cobra.Command) {
 		s.ruled = s.ruled || s.opts.Retention > 0
 		return err
 	})
-	f.Func("retention", "`NAMESPACE=DAYS`: the same for series whose name up to its first dot is NAMESPACE; repeatable", s.addRules)
+	f.Func("retention", "the same for series whose name up to its first dot is NAMESPACE, as `NAMESPACE=DAYS`; repeatable", s.addRules)
 	f.Func("max-disk-bytes", "refuse points when the directory takes this `size`, such as 500MB or 2GiB", func(text string) (err error) {
 		s.opts.MaxDiskBytes, err = parseSize(text)
 		return err

@@ -55,8 +55,8 @@ func (a *App) printStats(s sydradb.Stats) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
 	line("series", "%d", s.Series)
-	line("in memory", "%d points, %s", s.MemtablePoints, size(s.MemtableBytes))
-	line("segment files", "%d, %s, with %d points, %s", s.SegmentFiles, render.Count(s.Packs, "pack"), s.SegmentPoints, size(s.SegmentBytes))
+	line("in memory", "%s, %s", render.Count(s.MemtablePoints, "point"), size(s.MemtableBytes))
+	line("segment files", "%d, %s, with %s, %s", s.SegmentFiles, render.Count(s.Packs, "pack"), render.Count(s.SegmentPoints, "point"), size(s.SegmentBytes))
 	if s.SegmentFiles > 0 {
 		line("", "%s to %s", literal.AppendClock(nil, s.SegmentStart), literal.AppendClock(nil, s.SegmentEnd))
 		line("", "%.2f bytes a point", float64(s.SegmentBytes)/float64(max(s.SegmentPoints, 1)))

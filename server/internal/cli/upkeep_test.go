@@ -2,7 +2,11 @@ package cli
 
 import (
 	"fmt"
+	"hash/crc32"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +89,56 @@ func TestRetainSaysWhatIsLeft(t *testing.T) {
 		t.Errorf("stderr lacks %q:\n%s", want, r.stderr)
 	}
 	p.want(0, p.run("", "retain", "--retention-days", "3", "--now").stdout[:0], "", "find", "weather", "--end", "-4d")
+}
+
+// A clock that is far ahead of the last change is believed only when told so.
+func TestRetainIsHeldBack(t *testing.T) {
+	p := newProgram(t)
+	p.want(0, "", days(6, time.Now()), "ingest")
+	p.run("", "flush")
+	age(t, filepath.Join(p.dir, "data", "MANIFEST"), 3*24*time.Hour)
+	r := p.run("", "retain", "--retention-days", "3")
+	if r.code != 0 || r.stdout != "SERIES  KEPT FROM\nall     the beginning\n" || p.points("weather") != 6 {
+		t.Errorf("retain: %+v", r)
+	}
+	for _, want := range []string{"warning: retention is held back (reason the clock is more than", "2 series have older points left; with --now the clock is believed and they expire\n"} {
+		if !strings.Contains(r.stderr, want) {
+			t.Errorf("stderr lacks %q:\n%s", want, r.stderr)
+		}
+	}
+	if r := p.run("", "retain", "--retention-days", "3", "--now"); r.code != 0 || r.stderr != "" || p.points("weather") != 3 {
+		t.Errorf("retain --now: %+v", r)
+	}
+}
+
+// age makes a MANIFEST look as if it had been written earlier.
+func age(t *testing.T, path string, by time.Duration) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	prev := ""
+	for line := range strings.Lines(string(data)) {
+		line = regexp.MustCompile(`"wall":\d+`).ReplaceAllStringFunc(line, func(wall string) string {
+			ms, err := strconv.ParseInt(wall[len(`"wall":`):], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprintf(`"wall":%d`, ms-by.Milliseconds())
+		})
+		line = regexp.MustCompile(`"prev":"[^"]*"`).ReplaceAllString(line, `"prev":"`+prev+`"`)
+		body, _, found := strings.Cut(line, `,"crc32"`)
+		if !found {
+			t.Fatalf("no checksum in %s", line)
+		}
+		prev = fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body)))
+		fmt.Fprintf(&out, "%s,\"crc32\":%q}\n", body, prev)
+	}
+	if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestDelete(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 )
 
 // errorText returns an error as people read it: without the names of system calls
@@ -68,8 +69,11 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	for _, attr := range attrs {
 		value := attr.Value.Resolve()
 		text := value.String()
-		if err, ok := value.Any().(error); ok {
-			text = errorText(err)
+		switch v := value.Any().(type) {
+		case error:
+			text = errorText(v)
+		case time.Duration:
+			text = v.Round(time.Second).String()
 		}
 		details = append(details, attr.Key+" "+text)
 	}

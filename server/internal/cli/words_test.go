@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestErrorText(t *testing.T) {
@@ -48,11 +49,11 @@ func TestWarningsOfTheLibrary(t *testing.T) {
 	defer out.Close()
 	logger := (&App{Err: out}).logger()
 	logger.Info("not for people")
-	logger.Warn("cut off the torn end", "offset", 7, "cause", io.ErrUnexpectedEOF)
+	logger.Warn("cut off the torn end", "offset", 7, "cause", io.ErrUnexpectedEOF, "took", 3599*time.Second+996*time.Millisecond)
 	logger.With("file", "a").WithGroup("g").Error("a file is missing")
 	logger.Log(t.Context(), slog.LevelWarn, "alone")
 	got, err := os.ReadFile(out.Name())
-	want := "sydradb: warning: cut off the torn end (offset 7, cause unexpected EOF)\nsydradb: error: a file is missing (file a)\nsydradb: warning: alone\n"
+	want := "sydradb: warning: cut off the torn end (offset 7, cause unexpected EOF, took 1h0m0s)\nsydradb: error: a file is missing (file a)\nsydradb: warning: alone\n"
 	if string(got) != want || err != nil {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
