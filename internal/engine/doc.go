@@ -7,7 +7,8 @@
 //
 //	create.go       a new directory; is this one of ours?
 //	open.go         recovery; clean.go clears away what interrupted work has left
-//	readonly.go     opening beside a writer, without a lock
+//	load.go         from the files of a directory to what readers see
+//	readonly.go     opening beside a writer, without a lock; hold.go and held.go its files
 //	engine.go       the methods that callers use; delete.go one more of them
 //	queue.go        where writers wait for the writer loop
 //	writer.go       the writer loop: group commit, failures, the end
@@ -63,4 +64,6 @@
 //	E10 A merge changes no answer. Its inputs are unlinked when no reader has them.
 //	E11 A series is declared dead only when nothing names it that an opening or a batch
 //	    could still need.
+//	E12 What is open for reading only takes no lock, changes no file, and shows one moment,
+//	    with all that was acknowledged before the opening began.
 package engine
