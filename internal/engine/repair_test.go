@@ -759,3 +759,35 @@ func TestRepairThatFails(t *testing.T) {
 		}
 	}
 }
+
+// Series whose keys have one hash keep their ids, whichever frame is damaged.
+func TestRepairOfACatalogWithCollisions(t *testing.T) {
+	opts := Options{Sync: SyncAlways, HashSeries: func([]byte) uint64 { return 7 }}
+	whole := fsys.NewMem()
+	e := openTest(t, whole, opts)
+	if _, err := e.Write(t.Context(), rowsOf(t, e, 5, 1, 1), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(e.Flush(t.Context()), e.Close()); err != nil {
+		t.Fatal(err)
+	}
+	file := base.CatalogFile(1)
+	for i := range mustRead(t, whole, file) {
+		fs := whole.CrashClone(rand.New(rand.NewPCG(1, 1)), 100)
+		flip(t, fs, file, i)
+		r, err := planRepair(t.Context(), fs, repairNow, opts.HashSeries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.Apply(t.Context()), r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkClean(fs, opts); err != nil {
+			t.Fatalf("byte %d: %v; steps %v", i, err, r.Steps())
+		}
+		again := openTest(t, fs, opts)
+		if n, err := readRaw(again); n != 5 || err != nil {
+			t.Fatalf("byte %d: %d points, %v; steps %v", i, n, err, r.Steps())
+		}
+	}
+}
