@@ -431,6 +431,46 @@ func TestRepairOfTheLog(t *testing.T) {
 			t.Errorf("%s, %d points", lost, got.count())
 		}
 	})
+	t.Run("a record that cannot be decoded", func(t *testing.T) {
+		fs := m.copy()
+		// The body of a Batch makes no Delete.
+		appendRecord(t, fs, nil, []base.Row{{Ordinal: 0, TS: 1}})
+		at := len(mustRead(t, m.fs, base.CurrentWAL))
+		retype(t, fs, at, wal.TypeDelete)
+		expect(t, mustCheck(t, fs), Damage, base.CurrentWAL, "")
+		steps, got, _ := mustRepair(t, fs)
+		expectStep(t, steps, RepairRewrite, base.CurrentWAL, "it is kept up to there")
+		if lost := m.want.lacks(got); lost != "" || got.count() != m.want.count() {
+			t.Errorf("%s, %d points", lost, got.count())
+		}
+	})
+	t.Run("a record of a newer version", func(t *testing.T) {
+		fs := m.copy()
+		appendRecord(t, fs, nil, []base.Row{{Ordinal: 0, TS: 1}})
+		retype(t, fs, len(mustRead(t, m.fs, base.CurrentWAL)), wal.TypeAttach)
+		if _, err := PlanRepair(t.Context(), fs, repairNow); !errors.Is(err, ErrFormat) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("the log ends before what is in files", func(t *testing.T) {
+		fs := m.copy()
+		e := openTest(t, fs, Options{MergeOff: true})
+		before := mustRead(t, fs, logs[0])
+		if err := errors.Join(e.Flush(t.Context()), e.Close()); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range filesOf(t, fs, base.WALDir) {
+			if err := fs.Remove(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustPut(t, fs, logs[0], string(before))
+		steps, got, _ := mustRepair(t, fs)
+		expectStep(t, steps, RepairForget, logs[0], "")
+		if lost := m.want.lacks(got); lost != "" || got.count() != m.want.count() {
+			t.Errorf("%s, %d points", lost, got.count())
+		}
+	})
 	t.Run("of another database", func(t *testing.T) {
 		fs, other := m.copy(), mixedDatabase(t)
 		for _, f := range logs {
@@ -442,6 +482,22 @@ func TestRepairOfTheLog(t *testing.T) {
 			t.Errorf("%s, %d points", lost, got.count())
 		}
 	})
+}
+
+// retype gives the record at an offset of current.wal another type.
+func retype(t *testing.T, fs fsys.FS, at int, kind byte) {
+	t.Helper()
+	var lsn, durable base.LSN
+	if err := wal.Scan(fs, base.CurrentWAL, func(rec wal.Record) error {
+		lsn, durable = rec.LSN, rec.Durable
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	data := mustRead(t, fs, base.CurrentWAL)
+	data[at+4] = kind
+	wal.Seal(data[at:], lsn, durable)
+	mustReplace(t, fs, base.CurrentWAL, data)
 }
 
 func TestRepairOfManifest(t *testing.T) {
