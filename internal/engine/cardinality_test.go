@@ -41,7 +41,7 @@ func TestCardinality(t *testing.T) {
 			t.Errorf("the first %d tags are %v, want %v", n, got, want)
 		}
 	}
-	if got, want := e.ValueCardinality("host", 2), []ValueCount{{"0", 2}, {"1", 2}}; !slices.Equal(got, want) {
+	if got, want := e.ValueCardinality("host", 2), []ValueCount{{Value: "0", Series: 2}, {Value: "1", Series: 2}}; !slices.Equal(got, want) {
 		t.Errorf("hosts: %v, want %v", got, want)
 	}
 	if got := e.ValueCardinality(base.NameKey, 0); len(got) != 6 {

@@ -149,9 +149,7 @@ func (m *maintenance) round() {
 		m.complain("retention failed", err)
 	}
 	if !m.opts.MergeOff {
-		if err := m.mergeAll(m.ctx, false); err != nil {
-			m.complain("merging failed", err)
-		}
+		m.mergeNext()
 	}
 	if err := m.settle(); err != nil {
 		m.complain("upkeep failed", err)
@@ -229,7 +227,7 @@ func (e *Engine) Compact(ctx context.Context) error {
 	m := e.maintenance
 	return m.do(ctx, func(ctx context.Context) error {
 		m.removed = true
-		err := m.mergeAll(ctx, true)
+		err := m.mergeAll(ctx)
 		if err == nil {
 			err = m.settle()
 		}
@@ -237,17 +235,10 @@ func (e *Engine) Compact(ctx context.Context) error {
 	})
 }
 
-// mergeAll plans and merges until nothing is left to do; with all set, quiet or not.
-func (m *maintenance) mergeAll(ctx context.Context, all bool) error {
+// mergeAll merges until nothing is left to do, quiet or not.
+func (m *maintenance) mergeAll(ctx context.Context) error {
 	for {
-		files, tombstones, _ := m.state.moment()
-		jobs := compact.Plan(files.list(), compact.Policy{
-			MaxSegmentFiles: m.opts.MaxSegmentFiles,
-			NowMS:           m.opts.Now().UnixMilli(),
-			All:             all,
-			Rewrite:         func(e *manifest.Entry) bool { return m.mustRewrite(files, tombstones, e) },
-			Claimed:         func(path string) bool { return m.bad[path] },
-		})
+		jobs := m.plan(true)
 		if len(jobs) == 0 {
 			return nil
 		}
@@ -258,11 +249,34 @@ func (m *maintenance) mergeAll(ctx context.Context, all bool) error {
 			if err := m.merge(ctx, &jobs[i]); err != nil {
 				return err
 			}
-			if !all {
-				break // what has come up meanwhile may be more urgent
-			}
 		}
 	}
+}
+
+// mergeNext does the most urgent merge that is due, if there is one, and has maintenance
+// come back for the next: what callers ask for comes in between.
+func (m *maintenance) mergeNext() {
+	jobs := m.plan(false)
+	if len(jobs) == 0 {
+		return
+	}
+	if err := m.merge(m.ctx, &jobs[0]); err != nil {
+		m.complain("merging failed", err)
+		return
+	}
+	m.changed()
+}
+
+// plan returns the merges to be done now; with all set, whether files are quiet or not.
+func (m *maintenance) plan(all bool) []compact.Job {
+	files, tombstones, _ := m.state.moment()
+	return compact.Plan(files.list(), compact.Policy{
+		MaxSegmentFiles: m.opts.MaxSegmentFiles,
+		NowMS:           m.opts.Now().UnixMilli(),
+		All:             all,
+		Rewrite:         func(e *manifest.Entry) bool { return m.mustRewrite(files, tombstones, e) },
+		Claimed:         func(path string) bool { return m.bad[path] },
+	})
 }
 
 // merge runs one job and publishes what it wrote.
@@ -278,6 +292,7 @@ func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
 		out, err = compact.Run(ctx, m.fs, *job, source, compact.RunOptions{NowMS: ms, MaxSegmentFiles: m.opts.MaxSegmentFiles})
 		if err == nil {
 			err = m.publishMerge(ms, job, out)
+			m.removed = m.removed || seriesIn(out) < len(source.series)
 		}
 	}
 	if err != nil {
@@ -315,14 +330,15 @@ func (m *maintenance) publishMerge(ms int64, job *compact.Job, out []manifest.En
 	if err != nil && !errors.Is(err, ErrStorageFailed) {
 		m.ledger.discard(written)
 	}
-	m.removed = m.removed || len(out) == 0 || m.hidesAny()
 	return err
 }
 
-// hidesAny reports whether merges may leave points out.
-func (m *maintenance) hidesAny() bool {
-	_, tombstones, horizons := m.state.moment()
-	return len(tombstones)+len(horizons) > 0
+// seriesIn returns how many series the output of one merge holds.
+func seriesIn(out []manifest.Entry) (n int) {
+	for i := range out {
+		n += max(out[i].Segments, 1) // the packs of one job are disjoint in series
+	}
+	return n
 }
 
 func pathsOf(files []manifest.Entry) []string {
