@@ -59,6 +59,12 @@ func (a *App) printCheck(r *sydradb.CheckReport, asJSON bool) error {
 		render.Count(r.Files, "file"), size(r.Bytes), r.Series,
 		render.Count(r.Points, "point"), render.Count(r.Segments, "segment"),
 		render.Count(r.LogPoints, "point"), render.Count(r.LogRecords, "log record"))
+	if r.Deletes > 0 {
+		text += render.Count(r.Deletes, "delete file") + "\n"
+	}
+	if r.Objects+r.Refs > 0 {
+		text += fmt.Sprintf("%s, %s\n", render.Count(r.Objects, "object"), render.Count(r.Refs, "ref"))
+	}
 	// What matters most comes first; of leftovers a killed flush may leave thousands.
 	for _, severity := range []sydradb.Severity{sydradb.FindingDamage, sydradb.FindingUnknown, sydradb.FindingLeftover} {
 		text += findingsText(r.Findings, severity)

@@ -157,6 +157,10 @@ func TestDelete(t *testing.T) {
 	p.want(0, "deleted points of 1 series\n", "", "delete", `t_v{room="a"}`, "--start", "2", "--end", "2", "-y")
 	p.want(0, "deleted points of 1 series\n", "", "delete", `{room="c"}`, "--all", "--yes")
 	p.want(0, "series,tags,ts,value\nt_v,\"{\"\"room\"\":\"\"a\"\"}\",1,1\nt_v,\"{\"\"room\"\":\"\"b\"\"}\",1,1\n", "", "query", "t_v", "--format", "csv")
+	p.want(0, "flushed 0 points into 0 segment files\n", "", "flush")
+	if r := p.run("", "check"); r.code != 0 || !strings.HasSuffix(r.stdout, "\n2 delete files\nnothing found\n") {
+		t.Errorf("check: %+v", r)
+	}
 	// What is written afterwards is seen.
 	p.want(0, "", "t,room=c v=10 9\n", "ingest", "--format", "influx", "--precision", "s")
 	p.want(0, "9,10\n", "", "query", seriesID(t, p, `{room="c"}`), "0", "10")
