@@ -25,7 +25,9 @@ const sweepInterval = 5 * time.Minute
 
 func newExpiry(opts *Options, lastWall int64) expiry {
 	now := retention.Reading{WallMS: opts.Now().UnixMilli(), ManifestMS: lastWall}
-	return expiry{guard: retention.NewGuard(now), opened: time.Now()}
+	opened := time.Now()
+	// Not at once: openings that last for one command only would make a step each.
+	return expiry{guard: retention.NewGuard(now), opened: opened, next: opened.Add(sweepInterval)}
 }
 
 // reading returns what the clocks say now.

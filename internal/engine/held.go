@@ -34,6 +34,7 @@ type held struct {
 	limit    uint64                  // of files that may be open, 0 if there is none
 	thorough bool                    // go on when a file is missing
 	missing  error                   // the first that was
+	absent   string                  // path of the file that was last found missing
 	ends     map[string]int64        // of files, which may have grown
 	dirs     map[string][]fsys.Entry // what is held, by directory
 }
@@ -54,6 +55,7 @@ func newHeld(fs fsys.FS) (*held, error) {
 // add holds one more file.
 func (h *held) add(p string) error {
 	if err := h.Add(p); err != nil {
+		h.absent = p
 		return err
 	}
 	e, err := h.Stat(p)

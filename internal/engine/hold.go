@@ -29,20 +29,28 @@ const (
 )
 
 // hold holds the database and hands it to use. It starts over as long as something is
-// missing because the writer was quicker. Damage is believed when it is there a second
-// time: what was read may have been half written. With an error the result is what was
-// held last, nil if nothing was; it is the caller's to close.
+// missing because the writer was quicker: it then has written an edit before. Damage, and
+// that something is missing without an edit that explains it, is believed when it is
+// there a second time: what was read may have been half written. With an error the result
+// is what was held last, nil if nothing was; it is the caller's to close.
 func (r *holder) hold(ctx context.Context, use func(*held) error) (*held, error) {
 	end := time.NewTimer(holdWait)
 	defer end.Stop()
 	var before error
 	for {
 		h, err := r.once(use)
-		again := isDamage(err) && (before == nil || before.Error() != err.Error())
-		if err == nil || !again && !startsOver(err) {
+		if err == nil {
+			return h, nil
+		}
+		lost := startsOver(err) && h != nil && h.unchanged()
+		if repeated := before != nil && before.Error() == err.Error(); repeated && lost {
+			return h, h.lost(err)
+		} else if !startsOver(err) && (repeated || !isDamage(err)) {
 			return h, err
 		}
-		before = err
+		if before = nil; lost || isDamage(err) {
+			before = err
+		}
 		pause := time.NewTimer(holdPause)
 		select {
 		case <-pause.C:
@@ -65,7 +73,7 @@ func holdToCheck(ctx context.Context, fs fsys.FS) (*held, error) {
 		_, err := wal.Check(h, h.logOptions(), nil)
 		return err
 	})
-	if isDamage(err) || errors.Is(err, ErrBusy) && h.unchanged() {
+	if errors.Is(err, base.ErrCorrupt) {
 		return h, nil
 	}
 	if err != nil && h != nil {
@@ -82,6 +90,17 @@ func isDamage(err error) bool { return errors.Is(err, base.ErrCorrupt) && !error
 func startsOver(err error) bool {
 	return !isDamage(err) && (errors.Is(err, iofs.ErrNotExist) || errors.Is(err, fsys.ErrReplaced) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, wal.ErrGap))
+}
+
+// lost returns the damage that err is about, something that is missing.
+func (h *held) lost(err error) error {
+	switch {
+	case h.tail != nil: // it was no torn line, or all that it replaced would be there
+		return h.tail.Corruption()
+	case errors.Is(err, iofs.ErrNotExist):
+		return &base.CorruptionError{File: h.absent, Offset: base.WholeFile, Err: errors.New("missing")}
+	}
+	return err
 }
 
 // giveUp returns what to say when err does not go away.

@@ -305,8 +305,34 @@ func databaseOfAllKinds(t *testing.T) (*fsys.Mem, string) {
 	return killed, pointsOf(t, w)
 }
 
-// TestReadOnlyGivesUp opens what cannot be opened: whatever stays missing counts as
-// pulled away by the writer, for ten seconds, and what is damaged twice is damaged.
+// TestReadOnlyIsBusy opens a database whose writer writes an edit whenever a file is
+// opened, which is gone then: for ten seconds that counts as bad luck.
+func TestReadOnlyIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		w := openTest(t, fs, Options{MergeOff: true})
+		a := resolve(t, w, "a")
+		put(t, w, a, 1, 1)
+		flush(t, w)
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind != fsys.OpOpen || !strings.HasPrefix(op.Path, base.SegmentsDir) {
+				return fsys.Fault{}
+			}
+			put(t, w, a, 1, 1)
+			flush(t, w)
+			return fsys.Fault{Err: iofs.ErrNotExist}
+		})
+		began := time.Now()
+		_, err := OpenReadOnly(fs, Options{})
+		if took := time.Since(began); !errors.Is(err, ErrBusy) || errors.Is(err, base.ErrCorrupt) || took < holdWait {
+			t.Errorf("after %v: %v", took, err)
+		}
+		fs.SetHook(nil)
+	})
+}
+
+// TestReadOnlyGivesUp opens what cannot be opened: what is missing though MANIFEST did not
+// change, or damaged, is so when it is so twice.
 func TestReadOnlyGivesUp(t *testing.T) {
 	whole, _ := databaseOfAllKinds(t)
 	var segments, deletes, logs []string
@@ -345,12 +371,12 @@ func TestReadOnlyGivesUp(t *testing.T) {
 		takes time.Duration
 		says  string
 	}{
-		"no segment file":        {remove(segments[0]), ErrBusy, holdWait, segments[0]},
-		"no pack":                {remove(segments[1]), ErrBusy, holdWait, segments[1]},
-		"no delete file":         {remove(deletes[0]), ErrBusy, holdWait, deletes[0]},
-		"no catalog":             {remove(base.CatalogFile(1)), ErrBusy, holdWait, base.CatalogFile(1)},
-		"no first log file":      {remove(logs[0]), ErrBusy, holdWait, "log file is missing"},
-		"a gap in the log":       {remove(logs[1]), ErrBusy, holdWait, "log file is missing"},
+		"no segment file":        {remove(segments[0]), base.ErrCorrupt, holdPause, segments[0]},
+		"no pack":                {remove(segments[1]), base.ErrCorrupt, holdPause, segments[1]},
+		"no delete file":         {remove(deletes[0]), base.ErrCorrupt, holdPause, deletes[0]},
+		"no catalog":             {remove(base.CatalogFile(1)), base.ErrCorrupt, holdPause, base.CatalogFile(1)},
+		"no first log file":      {remove(logs[0]), base.ErrCorrupt, holdPause, "log file is missing"},
+		"a gap in the log":       {remove(logs[1]), base.ErrCorrupt, holdPause, "log file is missing"},
 		"no MANIFEST":            {remove(base.ManifestFile), base.ErrCorrupt, holdPause, base.ManifestFile},
 		"a bad line of MANIFEST": {flip(base.ManifestFile, 300), base.ErrCorrupt, holdPause, base.ManifestFile},
 		"a bad FORMAT":           {flip(base.FormatFile, 0), base.ErrCorrupt, holdPause, base.FormatFile},
@@ -361,11 +387,11 @@ func TestReadOnlyGivesUp(t *testing.T) {
 		"a bad last line, of which the log is gone": {func(t *testing.T, fs *fsys.Mem) {
 			flip(base.ManifestFile, -20)(t, fs)
 			remove(logs...)(t, fs)
-		}, base.ErrCorrupt, holdWait, base.ManifestFile},
+		}, base.ErrCorrupt, holdPause, base.ManifestFile},
 		"half a last line, and the log is gone": {func(t *testing.T, fs *fsys.Mem) {
 			mustReplace(t, fs, base.ManifestFile, append(mustRead(t, fs, base.ManifestFile), `{"edit":`...))
 			remove(logs...)(t, fs)
-		}, ErrBusy, holdWait, "log file is missing"},
+		}, base.ErrCorrupt, holdPause, "log file is missing"},
 		"a newer format": {func(t *testing.T, fs *fsys.Mem) {
 			text := string(mustRead(t, fs, base.FormatFile))
 			mustReplace(t, fs, base.FormatFile, []byte(strings.Replace(text, `"format":1`, `"format":2`, 1)))
