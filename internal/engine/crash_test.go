@@ -6,13 +6,17 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/retention"
 )
 
 // crashPoint is what a power cut at one moment would leave, and what must be found in
@@ -22,18 +26,23 @@ type crashPoint struct {
 	what    string
 	atLeast int // batches
 	atMost  int
+	low     levels // horizons that no power cut may take back
+	high    levels // what sweeps may have reached
 }
 
 // workload plays a script from one goroutine and, before every operation that changes
-// the disk, puts aside what a power cut would leave.
+// the disk, puts aside what a power cut would leave. What the engine does by itself
+// happens between two steps, so that a workload is the same each time.
 type workload struct {
 	fs      *fsys.Mem
 	opts    Options
+	clock   *clock
 	script  []step
-	model   model
+	model   model        // of all batches handed to Write or Delete
 	sent    atomic.Int64 // batches handed to Write, one more than acknowledged at most
 	acked   atomic.Int64
 	durable atomic.Int64 // batches that no power cut may take
+	levels  atomic.Pointer[levelBounds]
 
 	rng    *rand.Rand
 	mu     sync.Mutex // guards rng and points: hooks run in several goroutines
@@ -41,14 +50,16 @@ type workload struct {
 	share  int // of 100 operations that are cut at
 }
 
+// levelBounds are the horizons that are published, and those that a sweep may publish.
+type levelBounds struct{ low, high levels }
+
+// newWorkload returns a workload that begins with opts, but for its clock. Virtual time
+// must go on, or stand still, for all of it.
 func newWorkload(seed uint64, opts Options, script []step) *workload {
-	w := &workload{fs: fsys.NewMem(), opts: opts, script: script, share: 100}
+	w := &workload{fs: fsys.NewMem(), opts: opts, clock: newClock(scriptTime), script: script, share: 100}
 	w.rng = rand.New(rand.NewPCG(seed, 3))
-	for _, s := range script {
-		if s.op == "write" {
-			w.model.batches = append(w.model.batches, s.batch)
-		}
-	}
+	w.opts.Now = w.clock.now
+	w.levels.Store(&levelBounds{noLevels, noLevels})
 	return w
 }
 
@@ -65,52 +76,44 @@ func (w *workload) enumerate(fs *fsys.Mem) {
 			return fsys.Fault{}
 		}
 		for _, keep := range [...]int{0, 10 + w.rng.IntN(80), 100} {
-			p := crashPoint{what: fmt.Sprintf("before %v, keeping %d %%", op, keep)}
-			p.atLeast = int(w.durable.Load())
-			if keep == 100 {
-				p.atLeast = int(w.acked.Load())
-			}
-			p.fs = fs.CrashClone(w.rng, keep)
-			p.atMost = int(w.sent.Load())
+			p := w.cut(fs, keep)
+			p.what = fmt.Sprintf("before %v, keeping %d %%", op, keep)
 			w.points = append(w.points, p)
 		}
 		return fsys.Fault{}
 	})
 }
 
-// play runs the script; it stops at the first error that a write gets.
+// cut returns what a power cut now would leave of fs. Requires: w.mu, or no hooks.
+func (w *workload) cut(fs *fsys.Mem, keep int) crashPoint {
+	bounds := w.levels.Load()
+	p := crashPoint{low: bounds.low, high: bounds.high, atLeast: int(w.durable.Load())}
+	if keep == 100 {
+		p.atLeast = int(w.acked.Load())
+	}
+	p.fs = fs.CrashClone(w.rng, keep)
+	p.atMost = int(w.sent.Load())
+	return p
+}
+
+// play runs the script; it stops at the first error that a step gets.
 func (w *workload) play() error {
-	e, err := Open(w.fs, w.opts)
+	e, err := w.open()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = e.Close() }()
 	for _, s := range w.script {
-		switch s.op {
-		case "write":
-			w.sent.Add(1)
-			if err := writeBatch(e, s.batch); err != nil {
-				return err
-			}
-			w.acked.Add(1)
-			if w.opts.Sync == SyncAlways {
-				w.durable.Store(w.acked.Load())
-			}
-		case "flush":
-			if err := e.Flush(context.Background()); err != nil {
-				return err
-			}
-			w.durable.Store(w.acked.Load())
-		case "reopen":
-			if err := e.Close(); err != nil {
-				return err
-			}
-			w.durable.Store(w.acked.Load())
-			again, err := Open(w.fs, w.opts)
-			if err != nil {
-				return err
-			}
-			e = again
+		if s.op == "reopen" {
+			e, err = w.reopen(e, s)
+		} else {
+			err = w.step(e, s)
+		}
+		if err == nil {
+			err = w.settle(e)
+		}
+		if err != nil {
+			return fmt.Errorf("%v: %w", s, err)
 		}
 	}
 	err = e.Close()
@@ -120,43 +123,189 @@ func (w *workload) play() error {
 	return err
 }
 
+// errWrong is what the engine does that no fault of the disk excuses.
+var errWrong = errors.New("wrong")
+
+// settle waits until the engine rests and sees what its sweeps have published, which no
+// power cut may take back.
+func (w *workload) settle(e *Engine) error {
+	synctest.Wait()
+	now, bounds := levelsOf(e.Horizon), w.levels.Load()
+	if err := now.within(bounds.low, bounds.high); err != nil {
+		return fmt.Errorf("%w: %w", errWrong, err)
+	}
+	w.raise(now)
+	return nil
+}
+
+// raise takes note of published horizons, and of how far sweeps may go from there now.
+func (w *workload) raise(published levels) {
+	high := w.levels.Load().high
+	w.levels.Store(&levelBounds{published, high.most(published.swept(w.opts.Retention, w.opts.Now()))})
+}
+
+// open opens the database under the rules of the workload.
+func (w *workload) open() (*Engine, error) {
+	w.raise(w.levels.Load().low)
+	e, err := Open(w.fs, w.opts)
+	if err == nil {
+		if err = w.settle(e); err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}
+	return e, err
+}
+
+// reopen opens the database again, perhaps under other rules.
+func (w *workload) reopen(e *Engine, s step) (*Engine, error) {
+	if err := e.Close(); err != nil {
+		return e, err
+	}
+	w.durable.Store(w.acked.Load())
+	if rng := s.rng(); rng.IntN(2) == 0 {
+		w.opts.Retention = randomRules(rng)
+	}
+	again, err := w.open()
+	if err != nil {
+		return e, err
+	}
+	return again, nil
+}
+
+// step does what a step says, on the open database.
+func (w *workload) step(e *Engine, s step) error {
+	ctx := context.Background()
+	switch s.op {
+	case "write":
+		return w.send(w.young(s.batch), func(batch []modelPoint) error { return writeBatch(e, batch) })
+	case "delete":
+		d := randomDeletion(s.rng())
+		return w.send(deletionOf(d.keys(), d.start, d.end), func([]modelPoint) error {
+			_, err := e.Delete(ctx, d.Selector, d.start, d.end)
+			return err
+		})
+	case "flush":
+		return w.flushed(e.Flush(ctx))
+	case "compact":
+		return w.flushed(e.Compact(ctx))
+	case "merge":
+		return e.mergeNow()
+	case "retain":
+		return e.Retain(ctx, true)
+	case "clock":
+		w.clock.step([]time.Duration{6 * time.Hour, 26 * time.Hour, -4 * time.Hour, -30 * time.Hour}[s.rng().IntN(4)])
+		w.raise(w.levels.Load().low)
+		return nil
+	}
+	return fmt.Errorf("%w: unknown operation", errWrong)
+}
+
+// young returns those points of a batch that are not too old.
+func (w *workload) young(batch []modelPoint) []modelPoint {
+	low := w.levels.Load().low
+	return slices.DeleteFunc(slices.Clone(batch), func(p modelPoint) bool { return p.ts < low.of(p.key) })
+}
+
+// send hands a batch to write and takes note of what becomes of it.
+func (w *workload) send(batch []modelPoint, write func([]modelPoint) error) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	w.model.batches = append(w.model.batches, batch)
+	w.sent.Add(1)
+	if err := write(batch); err != nil {
+		return err
+	}
+	w.acked.Add(1)
+	if w.opts.Sync == SyncAlways {
+		w.durable.Store(w.acked.Load())
+	}
+	return nil
+}
+
+func (w *workload) flushed(err error) error {
+	if err == nil {
+		w.durable.Store(w.acked.Load())
+	}
+	return err
+}
+
 // verify opens a crash point and compares. What it finds is the state after some
-// number of whole batches, within the bounds; the directory is sound; and the
-// database can be written, closed and opened again.
+// number of whole batches, within the bounds; nothing hidden has come back; the directory
+// is sound; and the database can be written, merged, closed and opened again.
 func (w *workload) verify(p crashPoint) error {
-	e, err := Open(p.fs, w.opts)
+	opts := w.opts
+	opts.Retention = retention.Rules{} // so that horizons are those that were found
+	e, err := Open(p.fs, opts)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	got, err := readAll(e, everything)
-	if err != nil {
-		return errors.Join(err, e.Close())
-	}
-	n, err := w.model.matchPrefix(got, p.atLeast, p.atMost)
-	if err != nil {
-		return errors.Join(err, e.Close())
-	}
-	if err := writeBatch(e, w.model.batches[0]); err != nil {
-		return fmt.Errorf("write after recovery: %w", err)
-	}
-	if err := e.Close(); err != nil {
-		return fmt.Errorf("close after recovery: %w", err)
-	}
-	if err := checkClean(p.fs, w.opts); err != nil {
+	want, err := w.verifyOpen(e, p)
+	if err = errors.Join(err, e.Close()); err != nil {
 		return err
 	}
-	if e, err = Open(p.fs, w.opts); err != nil {
+	if err := checkClean(p.fs, opts); err != nil {
+		return err
+	}
+	if e, err = Open(p.fs, opts); err != nil {
 		return fmt.Errorf("second open: %w", err)
 	}
-	if got, err = readAll(e, everything); err != nil {
-		return err
-	}
-	want := w.model.after(n)
-	want.add(w.model.batches[0])
-	if !got.equal(want) {
-		return fmt.Errorf("after the second open: %s", got.difference(want))
+	if err := want.readFrom(e); err != nil {
+		return errors.Join(fmt.Errorf("after the second open: %w", err), e.Close())
 	}
 	return e.Close()
+}
+
+// verifyOpen is what verify does after the first opening. It returns what is there then.
+func (w *workload) verifyOpen(e *Engine, p crashPoint) (contents, error) {
+	synctest.Wait()
+	shown := levelsOf(e.Horizon)
+	// A namespace without a rule follows the others.
+	high := p.high.most(levelsOf(func(string) int64 { return p.high[""] }))
+	if err := shown.within(p.low, high); err != nil {
+		return nil, err
+	}
+	got, err := readAll(e, everything)
+	if err != nil {
+		return nil, err
+	}
+	n, err := w.model.matchAbove(shown, got, p.atLeast, p.atMost)
+	if err != nil {
+		return nil, err
+	}
+	want := w.model.after(n)
+	if err := writeBatch(e, lastBatch); err != nil {
+		return nil, fmt.Errorf("write after recovery: %w", err)
+	}
+	want.add(lastBatch)
+	if n%2 == 0 {
+		if err := e.Compact(context.Background()); err != nil {
+			return nil, fmt.Errorf("merge after recovery: %w", err)
+		}
+		if err := want.readFrom(e); err != nil {
+			return nil, fmt.Errorf("merged after recovery: %w", err)
+		}
+	}
+	return want, nil
+}
+
+// lastBatch is what is written after each recovery: it is never too old.
+var lastBatch = func() (batch []modelPoint) {
+	for i, s := range allModelSeries {
+		batch = append(batch, modelPoint{key: s.key, ts: base.MaxTime - int64(i), value: float64(i)})
+	}
+	return batch
+}()
+
+// readFrom verifies that c, but for what retention hides, is what e has.
+func (c contents) readFrom(e *Engine) error {
+	synctest.Wait()
+	shown := levelsOf(e.Horizon)
+	got, err := readAll(e, everything)
+	if err == nil && !c.shownAs(got, shown) {
+		err = errors.New(got.difference(c.above(shown)))
+	}
+	return err
 }
 
 // verifyAll verifies all points. One in nested is cut again while it recovers.
@@ -186,10 +335,12 @@ func (w *workload) verifyAll(nested int) (verified int, err error) {
 // recut recovers fs and puts aside what power cuts meanwhile would leave. All of them
 // hold what p must hold.
 func (w *workload) recut(fs *fsys.Mem, p crashPoint) {
-	sent, acked, durable := w.sent.Load(), w.acked.Load(), w.durable.Load()
+	sent, acked, durable, levels := w.sent.Load(), w.acked.Load(), w.durable.Load(), w.levels.Load()
 	w.sent.Store(int64(p.atMost))
 	w.acked.Store(int64(p.atLeast))
 	w.durable.Store(int64(p.atLeast))
+	w.levels.Store(&levelBounds{p.low, p.high})
+	w.raise(p.low)
 	w.enumerate(fs)
 	if e, err := Open(fs, w.opts); err == nil {
 		_ = e.Close() // a fault shows in the points
@@ -198,6 +349,7 @@ func (w *workload) recut(fs *fsys.Mem, p crashPoint) {
 	w.sent.Store(sent)
 	w.acked.Store(acked)
 	w.durable.Store(durable)
+	w.levels.Store(levels)
 }
 
 // crashPoints is the number of power cuts that TestCrash goes through at least:
@@ -212,38 +364,56 @@ func crashPoints() int {
 	return 6000
 }
 
+// crashScript returns a short script that does more of everything else than of writing.
+func crashScript(rng *rand.Rand, length int) []step {
+	return mixedScript(rng, 4+rng.IntN(length), 60, []string{
+		"flush", "flush", "flush", "reopen", "compact", "merge", "delete", "delete", "retain", "retain", "clock", "clock",
+	})
+}
+
 // enumerateCrashes goes through at least n power cuts of random workloads and returns
 // how many, and the first that lost or invented something.
-func enumerateCrashes(seed uint64, n int) (verified int, err error) {
-	for ; verified < n; seed++ {
-		rng := rand.New(rand.NewPCG(seed, 5))
-		opts := randomOptions(rng)
-		opts.Sync = SyncPolicy(seed % 3)
-		opts.SyncInterval = time.Hour // virtual time is for the model test
-		w := newWorkload(seed, opts, randomScript(rng, 4+rng.IntN(24), "flush", "flush", "reopen"))
-		if len(w.model.batches) == 0 {
-			continue
-		}
-		w.enumerate(w.fs)
-		if err := w.play(); err != nil {
-			return verified, fmt.Errorf("seed %d: %w", seed, err)
-		}
-		w.fs.SetHook(nil)
-		count, err := w.verifyAll(37)
-		verified += count
-		if err != nil {
-			return verified, fmt.Errorf("seed %d, %+v: %w", seed, opts, err)
-		}
+func enumerateCrashes(t *testing.T, seed uint64, n int) (verified int, err error) {
+	first := seed
+	for ; verified < n && err == nil; seed++ {
+		synctest.Test(t, func(*testing.T) {
+			count, failure := enumerateWorkload(seed)
+			verified += count
+			if failure != nil {
+				err = fmt.Errorf("seed %d: %w", seed, failure)
+			}
+		})
 	}
-	return verified, nil
+	t.Logf("%d workloads, %d power cuts", seed-first, verified)
+	return verified, err
+}
+
+// enumerateWorkload goes through the power cuts of one random workload.
+func enumerateWorkload(seed uint64) (verified int, err error) {
+	rng := rand.New(rand.NewPCG(seed, 5))
+	opts := randomOptions(rng)
+	opts.Sync = SyncPolicy(seed % 3)
+	opts.SyncInterval = time.Hour // virtual time is for the model test
+	opts.Retention = randomRules(rng)
+	w := newWorkload(seed, opts, crashScript(rng, 24))
+	// Many workloads tell more than all moments of a few.
+	if w.share = 3; seed%16 == 1 {
+		w.share = 30
+	}
+	w.enumerate(w.fs)
+	err = w.play()
+	w.fs.SetHook(nil)
+	if err != nil {
+		return 0, fmt.Errorf("%+v: %w", opts, err)
+	}
+	return w.verifyAll(37)
 }
 
 // TestCrash cuts the power before every operation on the disk: while a database is
-// made, written, flushed, closed, opened, and while it recovers.
+// made, written, flushed, merged, expired, closed, opened, and while it recovers.
 func TestCrash(t *testing.T) {
-	verified, err := enumerateCrashes(crashSeed(), crashPoints())
-	t.Logf("%d power cuts", verified)
-	if err != nil {
+	reuseMemory(t)
+	if _, err := enumerateCrashes(t, crashSeed(), crashPoints()); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -79,20 +78,25 @@ func failAt(seed uint64, kind faultKind, n int64) (hit bool, err error) {
 	opts := randomOptions(rng)
 	opts.Sync = SyncPolicy(seed % 3)
 	opts.SyncInterval = time.Hour
-	script := randomScript(rng, 3+rng.IntN(6), "flush", "flush", "reopen")
+	opts.Retention = randomRules(rng)
+	script := crashScript(rng, 8)
 	script = append([]step{{op: "write", batch: randomBatch(rng)}}, script...)
 	w := newWorkload(seed, opts, script)
 	did := injectFaults(w.fs, kind, rng, n)
 	playErr := w.play()
 	w.fs.SetHook(nil)
-	if playErr == nil && w.acked.Load() < int64(len(w.model.batches)) {
+	switch {
+	case errors.Is(playErr, errWrong):
+		return did.Load(), playErr
+	case playErr == nil && w.acked.Load() < int64(len(w.model.batches)):
 		return did.Load(), errors.New("batches were refused without an error")
 	}
 
-	cut := crashPoint{what: "power cut", atLeast: int(w.durable.Load()), atMost: int(w.sent.Load())}
-	cut.fs = w.fs.CrashClone(w.rng, []int{0, 50, 100}[rng.IntN(3)])
-	same := crashPoint{what: "restart", fs: w.fs, atLeast: int(w.acked.Load()), atMost: int(w.sent.Load())}
-	for _, p := range []crashPoint{cut, same} {
+	points := []crashPoint{w.cut(w.fs, []int{0, 50, 100}[rng.IntN(3)]), w.cut(w.fs, 100)}
+	points[0].what, points[1].what = "power cut", "restart"
+	points[0].atLeast = int(w.durable.Load())
+	points[1].fs = w.fs
+	for _, p := range points {
 		if err := w.verify(p); err != nil {
 			return did.Load(), fmt.Errorf("%s after %v: %w", p.what, playErr, err)
 		}
@@ -102,14 +106,15 @@ func failAt(seed uint64, kind faultKind, n int64) (hit bool, err error) {
 
 // runFaults fails every operation of random workloads, one a run, until n runs are
 // done, and returns the first that lost or invented something.
-func runFaults(seed uint64, n int) (runs int, err error) {
+func runFaults(t *testing.T, seed uint64, n int) (runs int, err error) {
 	for ; ; seed++ {
 		for _, kind := range faultKinds {
 			for op := int64(1); ; op++ {
 				if runs == n {
 					return runs, nil
 				}
-				hit, err := failAt(seed, kind, op)
+				var hit bool
+				synctest.Test(t, func(*testing.T) { hit, err = failAt(seed, kind, op) })
 				if err != nil {
 					return runs, fmt.Errorf("seed %d, %s at operation %d: %w", seed, kind.name, op, err)
 				}
@@ -129,18 +134,15 @@ func failAndGoOn(seed uint64, kind faultKind, n int64) (hit bool, err error) {
 	rng := rand.New(rand.NewPCG(seed, 13))
 	opts := randomOptions(rng)
 	opts.Sync = SyncAlways
-	w := newWorkload(seed, opts, randomScript(rng, 3+rng.IntN(8), "flush", "flush", "reopen"))
+	opts.Retention = randomRules(rng)
+	w := newWorkload(seed, opts, crashScript(rng, 10))
 	did := injectFaults(w.fs, kind, rng, n)
-	w.model.batches = nil
 	if err := w.playOn(); err != nil {
 		return did.Load(), err
 	}
 	w.fs.SetHook(nil)
-	if len(w.model.batches) == 0 {
-		return did.Load(), nil
-	}
-	cut := crashPoint{atLeast: int(w.acked.Load()), atMost: int(w.sent.Load())}
-	cut.fs = w.fs.CrashClone(w.rng, []int{0, 50, 100}[rng.IntN(3)])
+	cut := w.cut(w.fs, []int{0, 50, 100}[rng.IntN(3)])
+	cut.atLeast = int(w.acked.Load())
 	return did.Load(), w.verify(cut)
 }
 
@@ -151,45 +153,62 @@ func (w *workload) playOn() error {
 	if e == nil {
 		return err
 	}
+	defer func() { _ = e.Close() }()
 	for _, s := range w.script {
-		switch s.op {
-		case "write":
-			err := writeBatch(e, s.batch)
-			if err == nil {
-				w.model.batches = append(w.model.batches, s.batch)
-				w.acked.Add(1)
-				w.sent.Add(1)
-			} else if errors.Is(err, ErrStorageFailed) && w.sent.Load() == w.acked.Load() {
-				w.model.batches = append(w.model.batches, s.batch)
-				w.sent.Add(1)
-			}
-		case "flush":
-			_ = e.Flush(context.Background())
-		case "reopen":
+		if s.op == "reopen" {
 			_ = e.Close()
-			if e, err = w.openAgain(); e == nil {
+			again, err := w.openAgain()
+			if again == nil {
 				return err
 			}
-			got, err := readAll(e, everything)
-			if errors.Is(err, errInjected) {
-				w.fs.SetHook(nil) // enough of it
-				got, err = readAll(e, everything)
+			e = again
+			if err := w.readAgain(e); err != nil {
+				return err
 			}
-			if err != nil {
-				return errors.Join(err, e.Close())
-			}
-			// What is there now is acknowledged as much as anything.
-			found, err := w.model.matchPrefix(got, int(w.acked.Load()), int(w.sent.Load()))
-			if err != nil {
-				return errors.Join(err, e.Close())
-			}
-			w.model.batches = w.model.batches[:found]
-			w.acked.Store(int64(found))
-			w.sent.Store(int64(found))
+		} else {
+			w.try(e, s)
 		}
 		time.Sleep(3 * time.Second)
+		w.raise(w.levels.Load().low)
+		if err := w.settle(e); err != nil {
+			return err
+		}
 	}
-	_ = e.Close()
+	return nil
+}
+
+// try does what a step says and takes back a batch that was refused. The first one
+// during which the storage failed may have been stored or not.
+func (w *workload) try(e *Engine, s step) {
+	before := w.sent.Load()
+	err := w.step(e, s)
+	unknown := errors.Is(err, ErrStorageFailed) && before == w.acked.Load()
+	if err != nil && !unknown {
+		w.model.batches = w.model.batches[:before]
+		w.sent.Store(before)
+	}
+}
+
+// readAgain reads what is there after an opening. It is acknowledged as much as anything.
+func (w *workload) readAgain(e *Engine) error {
+	if err := w.settle(e); err != nil {
+		return err
+	}
+	got, err := readAll(e, everything)
+	if errors.Is(err, errInjected) {
+		w.fs.SetHook(nil) // enough of it
+		got, err = readAll(e, everything)
+	}
+	if err != nil {
+		return err
+	}
+	found, err := w.model.matchAbove(w.levels.Load().low, got, int(w.acked.Load()), int(w.sent.Load()))
+	if err != nil {
+		return err
+	}
+	w.model.batches = w.model.batches[:found]
+	w.acked.Store(int64(found))
+	w.sent.Store(int64(found))
 	return nil
 }
 
@@ -197,11 +216,11 @@ func (w *workload) playOn() error {
 // lasting fault keeps it shut.
 func (w *workload) openAgain() (*Engine, error) {
 	for range 3 {
-		e, err := Open(w.fs, w.opts)
+		e, err := w.open()
 		if err == nil {
 			return e, nil
 		}
-		if errors.Is(err, base.ErrCorrupt) || errors.Is(err, ErrNotDatabase) {
+		if errors.Is(err, base.ErrCorrupt) || errors.Is(err, ErrNotDatabase) || errors.Is(err, errWrong) {
 			return nil, err
 		}
 	}
@@ -212,6 +231,7 @@ func (w *workload) openAgain() (*Engine, error) {
 // may be lost at a later power cut because something was believed that a failed sync
 // had made untrue.
 func TestFaultsGoOn(t *testing.T) {
+	reuseMemory(t)
 	n := 3000
 	if raceEnabled {
 		n = 300
@@ -234,11 +254,12 @@ func TestFaultsGoOn(t *testing.T) {
 // TestFaults lets each operation on the disk fail in turn. Whatever fails, there is an
 // error, the database can be opened again, and no acknowledged batch is lost.
 func TestFaults(t *testing.T) {
+	reuseMemory(t)
 	n := 4000
 	if raceEnabled {
 		n = 400
 	}
-	runs, err := runFaults(crashSeed(), n)
+	runs, err := runFaults(t, crashSeed(), n)
 	t.Logf("%d runs with a fault", runs)
 	if err != nil {
 		t.Error(err)

@@ -2,29 +2,48 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"hash"
+	"hash/fnv"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
-	"github.com/sydradb/sydradb/internal/tags"
 )
 
-// player plays a script on a database and on the model, in virtual time.
+// setting is how a script is played.
+type setting struct {
+	Options
+	eager bool // merge after each flush
+	// exact has all sweeps forced, whenever time has moved, and no batch lost in crashes,
+	// so that all answers follow from the script alone.
+	exact bool
+}
+
+// player plays a script on a database and on the model, in virtual time. The database
+// lies in a directory of disk, others are its copies.
 type player struct {
-	fs      *fsys.Mem
-	opts    Options
-	e       *Engine
-	model   model
-	durable int // batches that a power cut must not take
+	setting
+	disk   *fsys.Mem
+	dir    string
+	clock  *clock
+	e      *Engine
+	series handles
+	model  model
+	now    contents // what all batches add up to
+	shown  levels   // the horizons as last seen
+	// durable counts the batches that a power cut must not take.
+	durable int
 	held    []heldQuery
+	readers []heldReader
+	copies  []databaseCopy
+	answers hash.Hash64 // of all that was read
+	reach   *reach
 }
 
 // heldQuery is an iterator that was opened at some moment and is read later.
@@ -33,39 +52,122 @@ type heldQuery struct {
 	want contents
 }
 
+// heldReader is a database that was opened for reading at some moment.
+type heldReader struct {
+	e     *Engine
+	want  contents
+	shown levels
+}
+
+// databaseCopy is a snapshot, or what it was restored to, which nobody has open.
+type databaseCopy struct {
+	dir   string
+	model model
+	shown levels
+}
+
 // play runs the script and returns the first thing that is wrong.
-func play(script []step, opts Options) error {
-	r := &player{fs: fsys.NewMem(), opts: opts}
+func play(script []step, s setting, reach *reach) (answers uint64, err error) {
+	r := &player{
+		setting: s, disk: fsys.NewMem(), dir: "0", clock: newClock(scriptTime),
+		now: make(contents), shown: noLevels, answers: fnv.New64a(), reach: reach,
+	}
+	r.Now = r.clock.now
+	if err := r.fs().MkdirAll("."); err != nil {
+		return 0, err
+	}
+	if err := r.disk.SyncDir("."); err != nil {
+		return 0, err
+	}
+	err = r.run(script)
+	for _, h := range r.held {
+		h.it.Close()
+	}
+	for _, h := range r.readers {
+		err = errors.Join(err, h.e.Close())
+	}
+	if r.e != nil {
+		err = errors.Join(err, r.e.Close())
+	}
+	return r.answers.Sum64(), err
+}
+
+func (r *player) run(script []step) error {
 	if err := r.open(); err != nil {
 		return err
 	}
 	for i, s := range script {
-		if err := r.step(s); err != nil {
+		err := r.step(s)
+		if err == nil {
+			err = r.settle()
+		}
+		if err != nil {
 			return fmt.Errorf("step %d, %v: %w", i, s, err)
 		}
 	}
 	if err := r.readHeld(); err != nil {
 		return err
 	}
-	return r.close()
+	if err := r.close(); err != nil {
+		return err
+	}
+	return r.readCopies()
 }
 
+func (r *player) fs() fsys.FS { return fsys.Sub(r.disk, r.dir) }
+
 func (r *player) open() (err error) {
-	r.e, err = Open(r.fs, r.opts)
+	if r.e, err = Open(r.fs(), r.Options); err != nil {
+		return err
+	}
+	r.series = make(handles)
+	return r.moved()
+}
+
+// settle waits until the engine rests, and sees what its sweeps have done meanwhile.
+func (r *player) settle() error {
+	synctest.Wait()
+	now := levelsOf(r.e.Horizon)
+	err := now.within(r.shown, r.shown.swept(r.Retention, r.Now()))
+	r.shown = now
+	r.reach.look(r.e)
 	return err
+}
+
+// moved is settle after time has moved.
+func (r *player) moved() error {
+	err := r.settle()
+	if err == nil && r.exact {
+		err = r.retain()
+	}
+	return err
+}
+
+// retain sweeps with nothing held back.
+func (r *player) retain() error {
+	want := r.shown.swept(r.Retention, r.Now())
+	if err := r.e.Retain(context.Background(), true); err != nil {
+		return err
+	}
+	if err := levelsOf(r.e.Horizon).within(want, want); err != nil {
+		return fmt.Errorf("after a sweep: %w", err)
+	}
+	return r.settle()
 }
 
 // close closes the database, which makes all batches durable and leaves a directory
 // without a fault.
 func (r *player) close() error {
-	if err := r.e.Close(); err != nil {
+	e := r.e
+	r.e = nil
+	if err := e.Close(); err != nil {
 		return err
 	}
 	r.durable = len(r.model.batches)
-	if files := r.fs.OpenFiles(); len(files) > 0 {
+	if files := r.disk.OpenFiles(); len(files) > 0 && len(r.readers) == 0 {
 		return fmt.Errorf("files left open: %v", files)
 	}
-	return checkClean(r.fs, r.opts)
+	return checkClean(r.fs(), r.Options)
 }
 
 // checkClean returns the first finding of a check. After a failure, records of which
@@ -85,65 +187,199 @@ func checkClean(fs fsys.FS, opts Options) error {
 }
 
 func (r *player) step(s step) error {
-	rng := rand.New(rand.NewPCG(s.seed, 1))
+	ctx, rng := context.Background(), s.rng()
 	switch s.op {
 	case "write":
-		if err := writeBatch(r.e, s.batch); err != nil {
-			return err
-		}
-		r.model.batches = append(r.model.batches, s.batch)
-		if r.opts.Sync == SyncAlways {
-			r.durable = len(r.model.batches)
-		}
-		return nil
+		return r.write(rng, s.batch)
+	case "delete":
+		return r.delete(rng)
 	case "flush":
-		if err := r.e.Flush(context.Background()); err != nil {
-			return err
-		}
+		return r.flush()
+	case "compact":
+		err := r.e.Compact(ctx)
 		r.durable = len(r.model.batches)
-		return nil
-	case "idle":
-		time.Sleep(time.Duration(rng.IntN(int(12 * time.Minute))))
-		if r.opts.Sync == SyncInterval {
-			time.Sleep(4 * time.Second)
-			r.durable = len(r.model.batches)
+		return err
+	case "merge":
+		return r.e.mergeNow()
+	case "retain":
+		return r.retain()
+	case "sweep":
+		if r.exact {
+			return r.retain()
 		}
-		return nil
+		return r.e.Retain(ctx, false)
+	case "idle", "clock":
+		return r.passTime(s.op, rng)
 	case "reopen":
-		if err := r.readHeld(); err != nil {
-			return err
-		}
-		if err := r.close(); err != nil {
-			return err
-		}
-		return r.open()
+		return r.reopen(rng)
 	case "crash":
 		return r.crash(rng)
 	case "query":
 		return r.query(rng)
 	case "hold":
-		it, err := r.e.Query(context.Background(), everything)
-		if err != nil {
+		it, err := r.e.Query(ctx, everything)
+		if err == nil {
+			r.held = append(r.held, heldQuery{it, r.now.above(r.shown)})
+		}
+		return err
+	case "readonly":
+		return r.readOnly(rng)
+	case "snapshot":
+		return r.snapshot(rng)
+	}
+	return errors.New("unknown operation")
+}
+
+// mergeNow merges what is in files as Compact does, but flushes nothing before: what
+// background merging may come across.
+func (e *Engine) mergeNow() error {
+	m := e.maintenance
+	return m.do(context.Background(), func(ctx context.Context) error { return errors.Join(m.mergeAll(ctx), m.settle()) })
+}
+
+// acknowledged takes note of a batch that was written.
+func (r *player) acknowledged(batch []modelPoint) {
+	r.model.batches = append(r.model.batches, batch)
+	r.now.add(batch)
+	if r.Sync == SyncAlways {
+		r.durable = len(r.model.batches)
+	}
+}
+
+// write writes a batch: mostly what of it is not too old, else all of it, which is
+// refused as a whole if anything is.
+func (r *player) write(rng *rand.Rand, batch []modelPoint) error {
+	old := func(p modelPoint) bool { return p.ts < r.shown.of(p.key) }
+	if rng.IntN(4) > 0 {
+		if batch = slices.DeleteFunc(slices.Clone(batch), old); len(batch) == 0 {
+			return nil
+		}
+	}
+	if rng.IntN(3) == 0 {
+		delete(r.series, batch[0].key) // and resolve it anew
+	}
+	before := r.reach.ordinals(r.series)
+	err := r.series.write(r.e, batch)
+	r.reach.written(r.series, before, err)
+	if errors.Is(err, ErrTooOld) {
+		if err := r.settle(); err != nil { // the sweep may have been just now
 			return err
 		}
-		r.held = append(r.held, heldQuery{it, r.model.after(len(r.model.batches))})
-		return nil
+		if slices.ContainsFunc(batch, old) {
+			return nil
+		}
+		return fmt.Errorf("a batch without any old point: %w", err)
 	}
-	return fmt.Errorf("unknown operation")
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(batch, old) {
+		return errors.New("a batch with points that are too old was taken")
+	}
+	r.acknowledged(batch)
+	return nil
+}
+
+// delete deletes points of some series, named by tags or by ids.
+func (r *player) delete(rng *rand.Rand) error {
+	d := randomDeletion(rng)
+	keys := d.keys()
+	if rng.IntN(4) == 0 && r.HashSeries == nil && len(keys) > 0 {
+		d.Selector = Selector{IDs: []base.SeriesID{7}} // which is none
+		for _, key := range keys {
+			s, err := r.series.resolve(r.e, key)
+			if err != nil {
+				return err
+			}
+			d.IDs = append(d.IDs, s.ID)
+		}
+	}
+	n, err := r.e.Delete(context.Background(), d.Selector, d.start, d.end)
+	if err != nil {
+		return err
+	}
+	least := 0
+	for _, key := range keys {
+		if len(r.now[key]) > 0 && d.start <= d.end && r.now.above(r.shown)[key] != nil {
+			least++
+		}
+	}
+	if n < least || n > len(keys) {
+		return fmt.Errorf("deleted from %d series, %d of the %d selected have points", n, least, len(keys))
+	}
+	r.acknowledged(deletionOf(keys, d.start, d.end))
+	return nil
+}
+
+func (r *player) flush() error {
+	err := r.e.Flush(context.Background())
+	if err == nil {
+		r.durable = len(r.model.batches)
+		if r.eager {
+			err = r.e.Compact(context.Background())
+		}
+	}
+	return err
+}
+
+// passTime lets time pass, or has the wall clock set.
+func (r *player) passTime(how string, rng *rand.Rand) error {
+	if err := r.settle(); err != nil {
+		return err
+	}
+	switch {
+	case how == "clock" && rng.IntN(30) == 0:
+		r.clock.step(10 * 365 * 24 * time.Hour)
+	case how == "clock":
+		r.clock.step([]time.Duration{time.Hour, 6 * time.Hour, 26 * time.Hour, -2 * time.Hour, -30 * time.Hour}[rng.IntN(5)])
+	case rng.IntN(20) == 0:
+		time.Sleep(time.Duration(rng.IntN(int(150 * time.Minute))))
+	default:
+		time.Sleep(time.Duration(rng.IntN(int(12 * time.Minute))))
+	}
+	if how == "idle" && r.Sync == SyncInterval {
+		time.Sleep(4 * time.Second)
+		r.durable = len(r.model.batches)
+	}
+	return r.moved()
+}
+
+// reopen opens the database again, under other rules, and, where answers may depend on
+// it, with other options.
+func (r *player) reopen(rng *rand.Rand) error {
+	if err := r.readHeld(); err != nil {
+		return err
+	}
+	if err := r.close(); err != nil {
+		return err
+	}
+	if rng.IntN(2) == 0 {
+		r.Retention = randomRules(rng)
+	}
+	if other := randomOptions(rng); !r.exact && rng.IntN(2) == 0 {
+		other.Now, other.HashSeries, other.Retention = r.Now, r.HashSeries, r.Retention
+		r.Options = other
+	}
+	return r.open()
 }
 
 // crash goes on with what a power cut, or the end of the process, leaves of the disk.
 // The old engine is closed afterwards, on a disk that nobody looks at any more.
 func (r *player) crash(rng *rand.Rand) error {
 	keep := []int{0, 50, 100}[rng.IntN(3)]
-	clone := r.fs.CrashClone(rng, keep)
+	if r.exact {
+		keep = 100
+	}
+	clone := r.disk.CrashClone(rng, keep)
 	if err := r.readHeld(); err != nil {
 		return err
 	}
-	if err := r.e.Close(); err != nil {
+	old := r.e
+	r.e = nil
+	if err := old.Close(); err != nil {
 		return err
 	}
-	r.fs = clone
+	r.disk = clone
 	if err := r.open(); err != nil {
 		return fmt.Errorf("open after a crash that keeps %d %%: %w", keep, err)
 	}
@@ -154,49 +390,40 @@ func (r *player) crash(rng *rand.Rand) error {
 	if err != nil {
 		return err
 	}
-	n, err := r.model.matchPrefix(got, r.durable, len(r.model.batches))
+	n, err := r.model.matchAbove(r.shown, got, r.durable, len(r.model.batches))
 	if err != nil {
 		return fmt.Errorf("after a crash that keeps %d %%: %w", keep, err)
 	}
-	r.model.batches = r.model.batches[:n]
+	if n < len(r.model.batches) {
+		r.model.batches = r.model.batches[:n:n]
+		r.now = r.model.after(n)
+	}
 	r.durable = n
 	return nil
 }
 
 // query compares a random selection with the model's.
 func (r *player) query(rng *rand.Rand) error {
-	q := Query{Start: base.MinTime, End: base.MaxTime, Parallel: rng.IntN(3)}
-	if rng.IntN(3) > 0 {
-		q.Start = int64(rng.IntN(8)-4) * base.Hour / 2
-		q.End = q.Start + int64(rng.IntN(5))*base.Hour/2 + int64(rng.IntN(20))*1e9
-		if rng.IntN(10) == 0 {
-			q.Start, q.End = q.End, q.Start // nothing, unless they are equal
-		}
-	}
-	for range rng.IntN(3) {
-		m := []struct {
-			t          tags.MatchType
-			key, value string
-		}{
-			{tags.Equal, "host", "h1"}, {tags.NotEqual, "host", "h2"}, {tags.Equal, "dc", ""}, {tags.NotEqual, "dc", ""},
-			{tags.Regexp, "host", "h[1-4]"}, {tags.NotRegexp, "host", "h[0-3]|"}, {tags.Equal, base.NameKey, "m0.x"},
-			{tags.Regexp, base.NameKey, "m[01].*"}, {tags.Equal, "none", "x"},
-		}[rng.IntN(9)]
-		matcher, err := tags.NewMatcher(m.t, m.key, m.value)
-		if err != nil {
-			return err
-		}
-		q.Matchers = append(q.Matchers, matcher)
-	}
-	q.Any = rng.IntN(4) == 0 && len(q.Matchers) > 0
-	got, err := readAll(r.e, q)
+	q := Query{Selector: randomSelector(rng), Parallel: rng.IntN(3)}
+	q.Start, q.End = randomRange(rng)
+	it, err := r.e.Query(context.Background(), q)
 	if err != nil {
 		return err
 	}
-	want := r.model.after(len(r.model.batches)).filter(q.Matchers, q.Any, q.Start, q.End)
+	got, err := drainInto(r.answers, it)
+	it.Close()
+	if err != nil {
+		return err
+	}
+	want := r.now.filter(q.Matchers, q.Any, q.Start, q.End, r.shown)
 	if !got.equal(want) {
 		return fmt.Errorf("query of %v from %d to %d: %s", q.Matchers, q.Start, q.End, got.difference(want))
 	}
+	return r.find(q, want)
+}
+
+// find compares the series that have points with those of want.
+func (r *player) find(q Query, want contents) error {
 	found, err := r.e.Find(context.Background(), q.Selector, q.Start, q.End)
 	if err != nil {
 		return err
@@ -208,6 +435,7 @@ func (r *player) query(rng *rand.Rand) error {
 			return err
 		}
 		keys = append(keys, key)
+		_, _ = r.answers.Write([]byte(key))
 	}
 	slices.Sort(keys)
 	if len(keys) != len(want) || slices.ContainsFunc(keys, func(k string) bool { return want[k] == nil }) {
@@ -216,11 +444,14 @@ func (r *player) query(rng *rand.Rand) error {
 	return nil
 }
 
-// readHeld reads the iterators that were opened earlier: they show their moment.
+// readHeld reads the iterators and databases that were opened earlier: they show their
+// moment.
 func (r *player) readHeld() error {
-	for _, h := range r.held {
-		got, err := drainIterator(r.e, h.it)
+	for len(r.held) > 0 {
+		h := r.held[0]
+		got, err := drainInto(r.answers, h.it)
 		h.it.Close()
+		r.held = r.held[1:]
 		if err != nil {
 			return err
 		}
@@ -228,16 +459,23 @@ func (r *player) readHeld() error {
 			return fmt.Errorf("a query opened earlier has changed: %s", got.difference(h.want))
 		}
 	}
-	r.held = nil
+	for len(r.readers) > 0 {
+		h := r.readers[0]
+		err := h.read()
+		r.readers = r.readers[1:]
+		if err := errors.Join(err, h.e.Close()); err != nil {
+			return fmt.Errorf("a database opened for reading: %w", err)
+		}
+	}
 	return nil
 }
 
 // shorten removes steps as long as the script still fails.
-func shorten(script []step, opts Options) []step {
+func shorten(script []step, fails func([]step) bool) []step {
 	for size := len(script) / 2; size > 0; size /= 2 {
 		for i := 0; i+size <= len(script); {
 			shorter := slices.Concat(script[:i], script[i+size:])
-			if play(shorter, opts) != nil {
+			if fails(shorter) {
 				script = shorter
 			} else {
 				i += size
@@ -245,43 +483,4 @@ func shorten(script []step, opts Options) []step {
 		}
 	}
 	return script
-}
-
-// modelSeeds is the number of scripts that TestModel plays: SYDRADB_SEEDS, or as many
-// as CI is meant to; a tenth with the race detector.
-func modelSeeds() int {
-	if n, err := strconv.Atoi(os.Getenv("SYDRADB_SEEDS")); err == nil {
-		return n
-	}
-	if raceEnabled {
-		return 200
-	}
-	return 2000
-}
-
-// TestModel plays random operations, restarts and crashes among them, and compares
-// all answers with the naive reference.
-func TestModel(t *testing.T) {
-	for seed := range uint64(modelSeeds()) {
-		rng := rand.New(rand.NewPCG(seed, 7))
-		opts := randomOptions(rng)
-		script := randomScript(rng, 10+rng.IntN(60), "flush", "idle", "reopen", "crash", "query", "query", "hold")
-		synctest.Test(t, func(t *testing.T) {
-			err := play(script, opts)
-			if err == nil {
-				return
-			}
-			t.Errorf("seed %d, %+v: %v", seed, opts, err)
-		})
-		if t.Failed() {
-			synctest.Test(t, func(t *testing.T) {
-				short := shorten(script, opts)
-				t.Logf("shortened: %v", play(short, opts))
-				for i, s := range short {
-					t.Logf("%3d %v", i, s)
-				}
-			})
-			return
-		}
-	}
 }

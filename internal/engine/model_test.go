@@ -3,7 +3,9 @@ package engine
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -13,27 +15,51 @@ import (
 )
 
 // model is the naive reference: what every batch so far adds up to. A state of the
-// database is right if it equals the model after some number of batches.
+// database is right if it equals the model after some number of batches, but for what
+// retention hides.
 type model struct {
 	batches [][]modelPoint
 }
 
-// modelPoint is one point of a batch, with the key of its series.
+// modelPoint is one point of a batch, with the key of its series. A deletion is a batch
+// of points that forget: one for each series.
 type modelPoint struct {
-	key   string // of modelSeries
-	ts    int64
-	value float64
+	key    string // of modelSeries
+	ts     int64
+	value  float64
+	forget bool
+	end    int64 // the last time to be forgotten; ts is the first
 }
 
-// contents maps the key of a series to its points.
+// deletionOf returns a deletion as a batch.
+func deletionOf(keys []string, start, end int64) []modelPoint {
+	batch := make([]modelPoint, len(keys))
+	for i, key := range keys {
+		batch[i] = modelPoint{key: key, ts: start, forget: true, end: end}
+	}
+	return batch
+}
+
+// contents maps the key of a series to its points. None is without any.
 type contents map[string]map[int64]uint64
 
 func (c contents) add(batch []modelPoint) {
 	for _, p := range batch {
+		if p.forget {
+			c.forget(p.key, p.ts, p.end)
+			continue
+		}
 		if c[p.key] == nil {
 			c[p.key] = make(map[int64]uint64)
 		}
 		c[p.key][p.ts] = math.Float64bits(p.value)
+	}
+}
+
+func (c contents) forget(key string, start, end int64) {
+	maps.DeleteFunc(c[key], func(ts int64, _ uint64) bool { return ts >= start && ts <= end })
+	if len(c[key]) == 0 {
+		delete(c, key)
 	}
 }
 
@@ -49,13 +75,65 @@ func (m *model) after(n int) contents {
 // matchPrefix returns the greatest n, from atLeast to atMost, for which got is what the
 // first n batches add up to.
 func (m *model) matchPrefix(got contents, atLeast, atMost int) (int, error) {
-	for n := atMost; n >= atLeast; n-- {
-		if got.equal(m.after(n)) {
-			return n, nil
+	return m.matchAbove(noLevels, got, atLeast, atMost)
+}
+
+// matchAbove is matchPrefix where retention hides points.
+func (m *model) matchAbove(hidden levels, got contents, atLeast, atMost int) (int, error) {
+	c := m.after(atLeast)
+	found := -1
+	for n := atLeast; ; n++ {
+		if c.shownAs(got, hidden) {
+			found = n
+		}
+		if n == atMost {
+			break
+		}
+		c.add(m.batches[n])
+	}
+	if found < 0 {
+		return 0, fmt.Errorf("not the state after any of %d to %d batches; against the last: %s",
+			atLeast, atMost, got.difference(c.above(hidden)))
+	}
+	return found, nil
+}
+
+// shownAs reports whether got is c without what retention hides.
+func (c contents) shownAs(got contents, hidden levels) bool {
+	series := 0
+	for _, s := range allModelSeries {
+		level, points := hidden.of(s.name), 0
+		for ts, v := range c[s.key] {
+			if ts < level {
+				continue
+			}
+			if other, ok := got[s.key][ts]; !ok || other != v {
+				return false
+			}
+			points++
+		}
+		if points != len(got[s.key]) {
+			return false
+		}
+		if points > 0 {
+			series++
 		}
 	}
-	return 0, fmt.Errorf("not the state after any of %d to %d batches; against the last: %s",
-		atLeast, atMost, got.difference(m.after(atMost)))
+	return series == len(got)
+}
+
+// above returns a copy of c without what retention hides.
+func (c contents) above(hidden levels) contents {
+	out := make(contents, len(c))
+	for _, s := range allModelSeries {
+		points := maps.Clone(c[s.key])
+		level := hidden.of(s.name)
+		maps.DeleteFunc(points, func(ts int64, _ uint64) bool { return ts < level })
+		if len(points) > 0 {
+			out[s.key] = points
+		}
+	}
+	return out
 }
 
 func (c contents) equal(o contents) bool {
@@ -82,7 +160,7 @@ func (c contents) difference(want contents) string {
 	for _, key := range slices.Sorted(maps.Keys(c)) {
 		for ts := range c[key] {
 			if _, ok := want[key][ts]; !ok {
-				note("%s at %d was not written", key, ts)
+				note("%s at %d is not to be there", key, ts)
 			}
 		}
 	}
@@ -128,8 +206,13 @@ func readAll(e *Engine, q Query) (contents, error) {
 	return drainIterator(e, it)
 }
 
-func drainIterator(e *Engine, it *Iterator) (contents, error) {
+func drainIterator(e *Engine, it *Iterator) (contents, error) { return drainInto(io.Discard, it) }
+
+// drainInto reads it and writes to answers what it returns, byte by byte, however it is
+// cut into blocks.
+func drainInto(answers io.Writer, it *Iterator) (contents, error) {
 	c := make(contents)
+	var bytes []byte
 	var last *Series
 	lastTS := int64(math.MinInt64)
 	for it.Next() {
@@ -150,6 +233,7 @@ func drainIterator(e *Engine, it *Iterator) (contents, error) {
 		}
 		if c[key] == nil {
 			c[key] = make(map[int64]uint64)
+			bytes = append(bytes, key...)
 		}
 		for i, ts := range b.Times {
 			if ts <= lastTS {
@@ -157,7 +241,11 @@ func drainIterator(e *Engine, it *Iterator) (contents, error) {
 			}
 			lastTS = ts
 			c[key][ts] = math.Float64bits(b.Values[i])
+			bytes = binary.LittleEndian.AppendUint64(bytes, uint64(ts))
+			bytes = binary.LittleEndian.AppendUint64(bytes, c[key][ts])
 		}
+		_, _ = answers.Write(bytes)
+		bytes = bytes[:0]
 	}
 	return c, it.Err()
 }
@@ -178,14 +266,14 @@ func modelKey(s *Series) (string, error) {
 var everything = Query{Start: base.MinTime, End: base.MaxTime}
 
 // filter returns what of c a query selects, by brute force.
-func (c contents) filter(ms []tags.Matcher, anyOf bool, start, end int64) contents {
+func (c contents) filter(ms []tags.Matcher, anyOf bool, start, end int64, hidden levels) contents {
 	out := make(contents)
 	for _, s := range allModelSeries {
 		if !s.matches(ms, anyOf) {
 			continue
 		}
 		for ts, v := range c[s.key] {
-			if ts >= start && ts <= end {
+			if ts >= max(start, hidden.of(s.name)) && ts <= end {
 				if out[s.key] == nil {
 					out[s.key] = make(map[int64]uint64)
 				}

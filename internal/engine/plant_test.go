@@ -10,17 +10,18 @@ import (
 // TestPlanted runs with one bug switched on, named by SYDRADB_PLANT, and passes if the
 // tests for crashes, faults and damage notice it. Without a bug they must notice nothing.
 func TestPlanted(t *testing.T) {
+	reuseMemory(t)
 	bug := os.Getenv("SYDRADB_PLANT")
-	cuts, err := enumerateCrashes(0, 4000)
+	cuts, err := enumerateCrashes(t, 0, 4000)
 	runs := 0
 	if err == nil {
-		runs, err = runFaults(0, 2000)
-	}
-	if err == nil {
-		err = flipLogOfKilled(1)
+		runs, err = runFaults(t, 0, 2000)
 	}
 	if err == nil {
 		err = separateWays(60)
+	}
+	if err == nil {
+		err = flipLogOfKilled(1)
 	}
 	t.Logf("%q after %d power cuts and %d faults: %v", bug, cuts, runs, err)
 	if (err != nil) != (bug != "") {

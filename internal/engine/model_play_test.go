@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"testing"
+	"testing/synctest"
+)
+
+// reuseMemory has the test collect garbage only when there is a lot of it. What opens a
+// thousand databases otherwise spends its time on memory that goes to the system and
+// comes back.
+func reuseMemory(t *testing.T) {
+	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(256<<20)
+	t.Cleanup(func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	})
+}
+
+// modelSeeds is the number of scripts that TestModel plays: SYDRADB_SEEDS, or as many
+// as CI is meant to; a tenth with the race detector.
+func modelSeeds() int {
+	if n, err := strconv.Atoi(os.Getenv("SYDRADB_SEEDS")); err == nil {
+		return n
+	}
+	if raceEnabled {
+		return 100
+	}
+	return 1000
+}
+
+// modelOperations are what scripts do beside writing.
+var modelOperations = []string{
+	"flush", "flush", "idle", "idle", "query", "query", "query", "hold", "readonly", "snapshot",
+	"delete", "delete", "compact", "merge", "retain", "sweep", "clock", "reopen", "reopen", "crash",
+}
+
+// modelScript returns a script, and the options that it begins with.
+func modelScript(rng *rand.Rand) ([]step, setting) {
+	var s setting
+	s.Options = randomOptions(rng)
+	s.Retention = randomRules(rng)
+	s.eager = rng.IntN(4) == 0
+	script := randomScript(rng, 10+rng.IntN(80), modelOperations...)
+	if rng.IntN(8) == 0 {
+		thicken(rng, script, 10)
+	}
+	return script, s
+}
+
+// TestModel plays random operations, restarts and crashes among them, and compares
+// all answers with the naive reference.
+func TestModel(t *testing.T) {
+	reuseMemory(t)
+	var reached reach
+	for seed := range uint64(modelSeeds()) {
+		script, s := modelScript(rand.New(rand.NewPCG(seed, 7)))
+		fails := func(script []step) error {
+			_, err := play(script, s, &reach{})
+			return err
+		}
+		var err error
+		synctest.Test(t, func(*testing.T) { _, err = play(script, s, &reached) })
+		if err != nil {
+			t.Errorf("seed %d, %+v: %v", seed, s, err)
+			logShortened(t, script, fails)
+			return
+		}
+	}
+	t.Logf("reached:%v", &reached)
+	if missing := reached.missing(); len(missing) > 0 {
+		t.Errorf("the scripts never came to %v", missing)
+	}
+}
+
+// logShortened logs the shortest script found that still fails.
+func logShortened(t *testing.T, script []step, play func([]step) error) {
+	t.Run("shortened", func(t *testing.T) { // for in a test that has failed no bubble returns
+		var short []step
+		var err error
+		synctest.Test(t, func(*testing.T) {
+			short = shorten(script, func(script []step) bool { return play(script) != nil })
+			err = play(short)
+		})
+		t.Logf("%v", err)
+		for i, s := range short {
+			t.Logf("%3d %v", i, s)
+		}
+	})
+}
+
+// TestModelSettings plays each script in several settings, from one that never merges to
+// one that always does, and compares their answers byte by byte.
+func TestModelSettings(t *testing.T) {
+	reuseMemory(t)
+	for seed := range uint64(modelSeeds() / 10) {
+		rng := rand.New(rand.NewPCG(seed, 23))
+		script, first := modelScript(rng)
+		settings := differentSettings(rng, first)
+		differ := func(script []step) error {
+			var answers uint64
+			for i, s := range settings {
+				got, err := play(script, s, &reach{})
+				if err != nil {
+					return fmt.Errorf("setting %+v: %w", s, err)
+				}
+				if i > 0 && got != answers {
+					return fmt.Errorf("setting %+v answers otherwise than %+v", s, settings[0])
+				}
+				answers = got
+			}
+			return nil
+		}
+		var err error
+		synctest.Test(t, func(*testing.T) { err = differ(script) })
+		if err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+			logShortened(t, script, differ)
+			return
+		}
+	}
+}
+
+// differentSettings returns settings of which each says something else about what is
+// written when, and how, to which files.
+func differentSettings(rng *rand.Rand, first setting) []setting {
+	settings := make([]setting, 4)
+	files := rng.Perm(5)
+	memory := rng.Perm(4)
+	for i := range settings {
+		s := &settings[i]
+		s.Options = randomOptions(rng)
+		s.Retention, s.exact = first.Retention, true
+		s.MaxSegmentFiles = []int{NeverPack, 0, AlwaysPack, 3, 64}[files[i]]
+		s.MemtableBytes = []int64{MinMemtableBytes, 16 << 10, 1 << 20, 64 << 20}[memory[i]]
+		s.MergeOff, s.eager = i%2 == 0, i >= 2
+	}
+	return settings
+}
