@@ -193,12 +193,15 @@ func (w *workload) step(e *Engine, s step) error {
 	case "retain":
 		return e.Retain(ctx, true)
 	case "clock":
-		w.clock.step([]time.Duration{6 * time.Hour, 26 * time.Hour, -4 * time.Hour, -30 * time.Hour}[s.rng().IntN(4)])
+		w.clock.step(clockSteps[s.rng().IntN(len(clockSteps))])
 		w.raise(w.levels.Load().low)
 		return nil
 	}
 	return fmt.Errorf("%w: unknown operation", errWrong)
 }
+
+// clockSteps are how far a workload sets the clock.
+var clockSteps = []time.Duration{6 * time.Hour, 26 * time.Hour, -4 * time.Hour, -30 * time.Hour}
 
 // young returns those points of a batch that are not too old.
 func (w *workload) young(batch []modelPoint) []modelPoint {
@@ -415,6 +418,68 @@ func TestCrash(t *testing.T) {
 	reuseMemory(t)
 	if _, err := enumerateCrashes(t, crashSeed(), crashPoints()); err != nil {
 		t.Error(err)
+	}
+}
+
+// seeded returns a step whose random decisions are as wanted.
+func seeded(op string, wanted func(*rand.Rand) bool) step {
+	s := step{op: op}
+	for !wanted(s.rng()) {
+		s.seed++
+	}
+	return s
+}
+
+// upkeepScript goes through all that maintenance does: it merges an older and a newer
+// part, applies a deletion of everything, writes CATALOG anew because all series are dead,
+// takes them in again, and lets them expire.
+func upkeepScript() []step {
+	rng := rand.New(rand.NewPCG(8, 8))
+	write := func() step {
+		batch := slices.Clone(lastBatch)
+		for i := range batch {
+			batch[i].ts, batch[i].value = scriptTime+int64(rng.IntN(2))*base.Hour, randomValue(rng)
+		}
+		return step{op: "write", batch: batch}
+	}
+	everything := seeded("delete", func(rng *rand.Rand) bool {
+		d := randomDeletion(rng)
+		return len(d.keys()) == len(allModelSeries) && d.start == base.MinTime
+	})
+	later := seeded("clock", func(rng *rand.Rand) bool { return clockSteps[rng.IntN(len(clockSteps))] > 24*time.Hour })
+	sameRules := seeded("reopen", func(rng *rand.Rand) bool { return rng.IntN(2) > 0 })
+	return []step{
+		write(), {op: "flush"}, write(), {op: "flush"}, {op: "merge"}, write(), everything, {op: "flush"}, {op: "compact"},
+		write(), {op: "flush"}, sameRules, write(), {op: "flush"}, later, {op: "retain"}, {op: "merge"},
+	}
+}
+
+// TestCrashInUpkeep cuts the power before every single operation of upkeepScript.
+func TestCrashInUpkeep(t *testing.T) {
+	reuseMemory(t)
+	for _, files := range []int{NeverPack, AlwaysPack} {
+		synctest.Test(t, func(t *testing.T) {
+			opts := Options{Sync: SyncAlways, MergeOff: true, MaxSegmentFiles: files}
+			opts.Retention.Default = 2 * time.Hour
+			w := newWorkload(1, opts, upkeepScript())
+			if raceEnabled {
+				w.share = 10
+			}
+			w.enumerate(w.fs)
+			err := w.play()
+			w.fs.SetHook(nil)
+			if found, _ := fsys.Exists(w.fs, base.CatalogFile(3)); err == nil && !found {
+				t.Error("the series did not die twice")
+			}
+			if err == nil {
+				var n int
+				n, err = w.verifyAll(0)
+				t.Logf("%d power cuts", n)
+			}
+			if err != nil {
+				t.Errorf("files %d: %v", files, err)
+			}
+		})
 	}
 }
 

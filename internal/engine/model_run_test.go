@@ -337,9 +337,11 @@ func (r *player) passTime(how string, rng *rand.Rand) error {
 	default:
 		time.Sleep(time.Duration(rng.IntN(int(12 * time.Minute))))
 	}
-	if how == "idle" && r.Sync == SyncInterval {
-		time.Sleep(4 * time.Second)
-		r.durable = len(r.model.batches)
+	if how == "idle" {
+		time.Sleep(4 * time.Second) // in all settings, so that clocks agree
+		if r.Sync == SyncInterval {
+			r.durable = len(r.model.batches)
+		}
 	}
 	return r.moved()
 }
