@@ -31,7 +31,8 @@ type File struct {
 }
 
 // CreateFile makes an empty catalog file, durable with its name. A file of that
-// generation that exists is emptied.
+// generation that exists is emptied. An error that matches ErrFailed is that of a sync:
+// what else was new in the directory may be lost as well, however well it is synced later.
 func CreateFile(fs fsys.FS, generation uint64) (*File, error) {
 	name := base.CatalogFile(generation)
 	f, err := fs.Create(name)
@@ -42,7 +43,7 @@ func CreateFile(fs fsys.FS, generation uint64) (*File, error) {
 		err = fsys.SyncParent(fs, name)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create %s: %w", name, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("create %s: %w: %w", name, ErrFailed, err), f.Close())
 	}
 	return &File{f: f, name: name, generation: generation}, nil
 }

@@ -227,8 +227,10 @@ func (l *ledger) syncDirs(paths []string) error {
 }
 
 // unlink removes files that MANIFEST has ceased to name and that nobody reads, and takes
-// note of it there. What cannot be removed stays owed.
-func (l *ledger) unlink(paths []string) {
+// note of it there. What cannot be removed stays owed. A failed sync is for good, as in
+// syncDirs: a flush may have put names into the same directory, which its own sync would
+// then seem to save.
+func (l *ledger) unlink(paths []string) error {
 	var done []string
 	dirs := make(map[string]struct{})
 	for _, p := range paths {
@@ -241,14 +243,14 @@ func (l *ledger) unlink(paths []string) {
 	}
 	for dir := range dirs {
 		if err := l.fs.SyncDir(dir); err != nil {
-			l.logger.Warn("cannot sync a directory after removals", "directory", dir, "error", err)
-			return // they stay owed
+			return l.fail(fmt.Errorf("sync %q after removals: %w", dir, err))
 		}
 	}
 	l.removeEmpty(dirs)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.manifest.Unlinked(done)
+	return nil
 }
 
 // removeEmpty removes those of the directories of segment files that are empty, unless a

@@ -184,6 +184,10 @@ func (l *ledger) nextGeneration(c *catalog.Catalog, living func() []base.Ordinal
 	}
 	old := l.catalog
 	next, err := catalog.CreateFile(l.fs, old.Generation()+1)
+	if errors.Is(err, catalog.ErrFailed) {
+		// Another attempt would find the name there, and no sync would save it any more.
+		return l.failLocked(err)
+	}
 	if err != nil {
 		return err
 	}

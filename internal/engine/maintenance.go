@@ -177,10 +177,14 @@ func (m *maintenance) settle() error {
 
 // unlink removes files that are no longer live and that nobody reads.
 func (m *maintenance) unlink() {
-	if paths := m.state.sets.free(); len(paths) > 0 {
-		m.ledger.unlink(paths)
-		m.cache.drop(paths)
+	paths := m.state.sets.free()
+	if len(paths) == 0 {
+		return
 	}
+	if err := m.ledger.unlink(paths); err != nil {
+		m.complain("removing files failed", err)
+	}
+	m.cache.drop(paths)
 }
 
 // measure takes note of how much there is.
@@ -448,9 +452,8 @@ func (m *maintenance) dropTombstones() error {
 			}
 		}
 	}
-	m.ledger.unlink(paths)
 	m.logger.Debug("deletions are done", "count", len(done))
-	return nil
+	return m.ledger.unlink(paths)
 }
 
 // needed reports whether a live file still holds points that t hides.

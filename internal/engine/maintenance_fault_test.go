@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/tags"
+)
+
+// afterPowerCut returns what a power cut that takes all it can leaves of fs, opened.
+func afterPowerCut(t *testing.T, fs *fsys.Mem) *Engine {
+	t.Helper()
+	return openTest(t, fs.CrashClone(rand.New(rand.NewPCG(1, 1)), 0), Options{MergeOff: true})
+}
+
+// TestFailedSyncAfterRemovals lets the sync of a directory fail from which merged files
+// were removed, while a flush has put files there and has not synced them yet. The flush
+// must not believe its own sync, which passes.
+func TestFailedSyncAfterRemovals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e, err := Open(fs, Options{Sync: SyncAlways, MergeOff: true, MaxSegmentFiles: NeverPack})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = e.Close() }()
+		s := resolve(t, e, "a")
+		for i := range int64(4) {
+			put(t, e, s, i, float64(i))
+			flush(t, e)
+		}
+		it, err := e.Query(t.Context(), Query{Start: base.MinTime, End: base.MaxTime})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		put(t, e, s, 10, 10)
+
+		gate := make(chan struct{})
+		syncs := 0
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind == fsys.OpSyncDir && op.Path == base.SegmentDir(0) {
+				if syncs++; syncs == 1 {
+					<-gate
+				} else {
+					return fsys.Fault{Err: errInjected}
+				}
+			}
+			return fsys.Fault{}
+		})
+		flushed := make(chan error)
+		go func() { flushed <- e.Flush(t.Context()) }()
+		synctest.Wait() // the flush is about to sync
+		it.Close()      // so the merged files go
+		synctest.Wait()
+		close(gate)
+		if err := <-flushed; !errors.Is(err, ErrStorageFailed) {
+			t.Errorf("the flush ended with %v", err)
+		}
+		if _, err := e.Write(t.Context(), []base.Row{{TS: 11, Ordinal: s.Ordinal()}}, nil); !errors.Is(err, ErrStorageFailed) {
+			t.Errorf("a write is answered with %v", err)
+		}
+		again := afterPowerCut(t, fs)
+		if n := countPoints(t, again, Query{Start: base.MinTime, End: base.MaxTime}); n != 5 {
+			t.Errorf("%d points after a power cut, want 5", n)
+		}
+	})
+}
+
+// killSeries writes series whose names begin with prefix, and lets them die.
+func killSeries(t *testing.T, e *Engine, prefix string) error {
+	t.Helper()
+	for i := range 8 {
+		put(t, e, resolve(t, e, fmt.Sprint(prefix, i)), 1, 1)
+	}
+	m, err := tags.NewMatcher(tags.Regexp, base.NameKey, prefix+".*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Delete(t.Context(), Selector{Matchers: []tags.Matcher{m}}, base.MinTime, base.MaxTime); err != nil {
+		t.Fatal(err)
+	}
+	return e.Compact(t.Context())
+}
+
+// TestFailedSyncOfGeneration lets the sync of the name of a new CATALOG fail. No later
+// attempt may take that name for durable.
+func TestFailedSyncOfGeneration(t *testing.T) {
+	fs := fsys.NewMem()
+	e, err := Open(fs, Options{Sync: SyncAlways, MergeOff: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	put(t, e, resolve(t, e, "stays"), 1, 1)
+	next := base.CatalogFile(firstGeneration + 1)
+	created := false
+	fs.SetHook(func(op fsys.Op) fsys.Fault {
+		created = created || op.Kind == fsys.OpCreate && op.Path == next
+		if created && op.Kind == fsys.OpSyncDir {
+			return fsys.Fault{Err: errInjected}
+		}
+		return fsys.Fault{}
+	})
+	if err := killSeries(t, e, "a"); !errors.Is(err, ErrStorageFailed) {
+		t.Errorf("ended with %v", err)
+	}
+	fs.SetHook(nil)
+	again := afterPowerCut(t, fs)
+	if err := killSeries(t, again, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := fsys.Exists(again.fs, next); err != nil || !found {
+		t.Errorf("%s was not written: %v", next, err)
+	}
+	if n := countPoints(t, again, Query{Start: base.MinTime, End: base.MaxTime}); n != 1 {
+		t.Errorf("%d points, want 1", n)
+	}
+}
