@@ -13,9 +13,9 @@ import (
 // each batch; everything else below the data directory, snapshots and files that wait to
 // be unlinked included, is measured by maintenance.
 type diskLimit struct {
-	max         int64 // 0 is none
-	used        atomic.Int64
-	exceededNow func() // tells maintenance; set before the first batch
+	max     int64 // 0 is none
+	used    atomic.Int64
+	reached func() // tells maintenance; set before the first batch
 }
 
 // exceeded returns the error for a batch, or nil if there is room for one.
@@ -26,9 +26,6 @@ func (d *diskLimit) exceeded(logBytes int64) error {
 	used := d.used.Load() + logBytes
 	if used < d.max {
 		return nil
-	}
-	if d.exceededNow != nil {
-		d.exceededNow()
 	}
 	return fmt.Errorf("%w: the database takes %d bytes, and %d are allowed; delete data, keep less, or raise the limit",
 		ErrDiskFull, used, d.max)

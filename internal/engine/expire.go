@@ -20,8 +20,12 @@ type expiry struct {
 	held    string          // why the last sweep was held back, "" if it was not
 }
 
-// sweepInterval is how often the background looks for expired data.
-const sweepInterval = 5 * time.Minute
+// The background looks for expired data every sweepInterval, and as long as there is no
+// room every pressedInterval, if anyone wants to write.
+const (
+	sweepInterval   = 5 * time.Minute
+	pressedInterval = 10 * time.Second
+)
 
 func newExpiry(opts *Options, lastWall int64) expiry {
 	now := retention.Reading{WallMS: opts.Now().UnixMilli(), ManifestMS: lastWall}
@@ -56,8 +60,11 @@ func (e *Engine) Retain(ctx context.Context, force bool) error {
 
 // sweepIfDue sweeps when it is time to, or when there is no room.
 func (m *maintenance) sweepIfDue() error {
-	now := time.Now()
-	if now.Before(m.expiry.next) && m.disk.exceeded(m.writer.log.Bytes()) == nil {
+	now, due := time.Now(), m.expiry.next
+	if m.disk.exceeded(m.writer.log.Bytes()) != nil {
+		due = due.Add(pressedInterval - sweepInterval)
+	}
+	if now.Before(due) {
 		return nil
 	}
 	m.expiry.next = now.Add(sweepInterval)

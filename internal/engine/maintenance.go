@@ -65,7 +65,7 @@ func (m *maintenance) start() {
 	m.bad, m.cleared = make(map[string]bool), make(map[clearedKey]bool)
 	m.state.sets.ready = m.changed
 	m.writer.flusher.published = m.changed
-	m.disk.exceededNow = m.changed
+	m.disk.reached = m.changed
 	go m.run()
 }
 

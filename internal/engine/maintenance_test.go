@@ -189,6 +189,9 @@ func TestDiskLimit(t *testing.T) {
 		if !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "65536 are allowed") {
 			t.Fatalf("after %d points: %v", ts, err)
 		}
+		// Were maintenance to look for room without end, the bubble would never be idle.
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
 		used, err := fsys.DiskUsage(fs, "")
 		if err != nil || used < 64<<10 || used > 70<<10 {
 			t.Errorf("%d bytes are in use: %v", used, err)
@@ -200,6 +203,37 @@ func TestDiskLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		put(t, e, resolve(t, e, "a"), 1, 1)
+	})
+}
+
+// TestDiskLimitMovesTheLog reaches the limit with a log that takes much less as files:
+// there is room again soon, long before a flush is due.
+func TestDiskLimitMovesTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := openTest(t, fsys.NewMem(), Options{MaxDiskBytes: 4 << 20, MergeOff: true})
+		s := resolve(t, e, "a")
+		rows := make([]base.Row, 10_000)
+		ts := int64(0)
+		write := func() error {
+			for i := range rows {
+				ts += 1e6
+				rows[i] = base.Row{TS: ts, Value: 1, Ordinal: s.Ordinal()}
+			}
+			_, err := e.Write(t.Context(), rows, nil)
+			return err
+		}
+		var err error
+		for err == nil && ts < base.Hour {
+			err = write()
+		}
+		if !errors.Is(err, ErrDiskFull) {
+			t.Fatalf("after %d ns: %v", ts, err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if err := write(); err != nil {
+			t.Errorf("when the log has moved to files: %v", err)
+		}
 	})
 }
 

@@ -63,6 +63,7 @@ const (
 	overloadWait   = 10 * time.Second
 	idleBeforeMark = time.Second
 	flushRetryWait = time.Second
+	roomInterval   = time.Second // between looks for room at the disk limit
 )
 
 // Options are the settings of an engine; zero values mean defaults, as the root

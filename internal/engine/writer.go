@@ -35,6 +35,7 @@ type writer struct {
 	applied base.LSN // last record in the active memtable
 	group   []*request
 	frames  [][]byte
+	pressed time.Time // when something was last done because the disk limit is reached
 
 	flush struct {
 		busy    bool          // one is under way
@@ -169,7 +170,7 @@ func (w *writer) commit() {
 // disk, by the limit that is set, and those that name a series that was declared dead
 // after they were encoded, which their writers encode again.
 func (w *writer) refuse() {
-	full := w.disk.exceeded(w.log.Bytes())
+	full := w.noRoom()
 	deaths := w.state.reg.deaths.Load()
 	rest := w.group[:0]
 	for _, r := range w.group {
@@ -189,6 +190,20 @@ func (w *writer) refuse() {
 	}
 	clear(w.group[len(rest):])
 	w.group = rest
+}
+
+// noRoom returns the error for batches if the limit on disk space is reached. Maintenance
+// then looks what may go, and what the log holds moves to files, which take less.
+func (w *writer) noRoom() error {
+	err := w.disk.exceeded(w.log.Bytes())
+	if now := time.Now(); err != nil && now.Sub(w.pressed) >= roomInterval {
+		w.pressed = now
+		w.disk.reached()
+		if w.log.Bytes() > closeFlushBytes {
+			w.startFlush()
+		}
+	}
+	return err
 }
 
 // append writes the group to the log and syncs it where the policy says so. It returns
