@@ -157,7 +157,7 @@ func (p *csvParser) read(record []byte) ([]string, error) {
 func (p *csvParser) addRow(row []string, out Points) Outcome {
 	ts, err := literal.ParseTime(row[p.time], p.unit)
 	if err != nil {
-		return refused(fmt.Errorf("%s %s: %w", p.header[p.time], clip([]byte(row[p.time])), err))
+		return refused(timeError(p.header[p.time], []byte(row[p.time]), p.unit, err))
 	}
 	p.key = p.key[:0]
 	for _, c := range []int{p.series, p.id, p.tagObject} {

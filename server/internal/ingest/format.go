@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -108,4 +109,22 @@ func NewParser(format Format, cache *Cache, o ParserOptions) Parser {
 		return newCSVParser(cache, o.Unit, o.CSV)
 	}
 	return &ndjsonParser{cache: cache, unit: o.Unit}
+}
+
+// timeError is the error of a time that cannot be stored; field says where it stands. Times
+// in a finer unit than the one that was named are the most common mistake: it says so.
+func timeError(field string, text []byte, unit literal.Unit, err error) error {
+	err = fmt.Errorf("%s %s: %w", field, clip(text), err)
+	if !errors.Is(err, literal.ErrTimeRange) {
+		return err
+	}
+	for _, finer := range []literal.Unit{literal.Millisecond, literal.Microsecond, literal.Nanosecond} {
+		if finer >= unit {
+			continue
+		}
+		if ts, bad := literal.ParseTime(text, finer); bad == nil {
+			return fmt.Errorf("%w; with precision %s it would be %s", err, finer, literal.AppendClock(nil, ts))
+		}
+	}
+	return err
 }

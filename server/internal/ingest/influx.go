@@ -227,7 +227,7 @@ func (p *influxParser) time(d *lineprotocol.Decoder) (int64, error) {
 	}
 	ts, err := literal.ParseTime(text, p.unit)
 	if err != nil {
-		return 0, fmt.Errorf("timestamp %s: %w", clip(text), err)
+		return 0, timeError("timestamp", text, p.unit, err)
 	}
 	return ts, nil
 }

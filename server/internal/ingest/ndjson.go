@@ -145,7 +145,7 @@ func (p *ndjsonParser) time(v *fastjson.Value) (int64, error) {
 	p.text = text
 	ts, err := literal.ParseTime(text, p.unit)
 	if err != nil {
-		return 0, fmt.Errorf("ts %s: %w", clip(text), err)
+		return 0, timeError("ts", text, p.unit, err)
 	}
 	return ts, nil
 }

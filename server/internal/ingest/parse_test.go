@@ -205,6 +205,29 @@ nonsense
 	})
 }
 
+// Who forgets to name the unit is told which one it may be.
+func TestTimeInAFinerUnit(t *testing.T) {
+	for _, tt := range []struct {
+		format Format
+		unit   literal.Unit
+		text   string
+		want   string // the end of the only refusal
+	}{
+		{NDJSON, literal.Second, `{"series":"a","ts":1694300000123,"value":1}`, "; with precision ms it would be 2023-09-09T22:53:20.123Z"},
+		{NDJSON, literal.Second, `{"series":"a","ts":-1694300000000000,"value":1}`, "; with precision us it would be 1916-04-24T01:06:40Z"},
+		{NDJSON, literal.Second, `{"series":"a","ts":1e99,"value":1}`, " to 2116-02-20"},
+		{NDJSON, literal.Second, `{"series":"a","ts":"2200-01-01T00:00:00Z","value":1}`, " to 2116-02-20"},
+		{NDJSON, literal.Nanosecond, `{"series":"a","ts":9999999999999999999,"value":1}`, " to 2116-02-20"},
+		{Influx, literal.Millisecond, "m v=1 1694300000000000000", "; with precision ns it would be 2023-09-09T22:53:20Z"},
+		{CSV, literal.Second, "ts,v\n1694300000123,1", "; with precision ms it would be 2023-09-09T22:53:20.123Z"},
+	} {
+		points, refusals, _, err := parseAll(t, tt.format, ParserOptions{Unit: tt.unit}, tt.text)
+		if err != nil || len(points) > 0 || len(refusals) != 1 || !strings.HasSuffix(refusals[0], tt.want) {
+			t.Errorf("%s: points %q, refusals %q, error %v; want %q", tt.text, points, refusals, err, tt.want)
+		}
+	}
+}
+
 func TestInflux(t *testing.T) {
 	runParseTests(t, Influx, []parseTest{
 		{name: "contract", text: "cpu,host=a,dc=x usage=0.5,value=2,count=3i,up=t,down=F 1694300000000000001\ncpu,host=a,dc=x usage=0.75 1694300000000000002",

@@ -35,6 +35,19 @@ func ParseUnit(s string) (Unit, error) {
 	return 0, fmt.Errorf("unknown time unit %q: use s, ms, us or ns", s)
 }
 
+// String returns the name of the unit, as ParseUnit reads it.
+func (u Unit) String() string {
+	switch u {
+	case Second:
+		return "s"
+	case Millisecond:
+		return "ms"
+	case Microsecond:
+		return "us"
+	}
+	return "ns"
+}
+
 // exponent returns the power of ten that makes nanoseconds of the unit.
 func (u Unit) exponent() int {
 	switch u {
