@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -98,9 +99,23 @@ database is open elsewhere, 4 it is damaged, 5 any other I/O error.`,
   $ head -1 sydradb.bash
   # bash completion V2 for sydradb ...`
 	}
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		refuseUnknownTopics(help)
+	}
 	a.limitCompletion(root)
 	markErrors(root)
 	return root
+}
+
+// refuseUnknownTopics makes help for what is no command an error, as the command itself is.
+func refuseUnknownTopics(help *cobra.Command) {
+	help.Args = func(c *cobra.Command, args []string) error {
+		if about, rest, err := c.Root().Find(args); err != nil || about == c.Root() && len(rest) > 0 {
+			return fmt.Errorf("unknown command %q for %q", strings.Join(args, " "), c.Root().Name())
+		}
+		return nil
+	}
 }
 
 // limitCompletion keeps shells from proposing files where none are meant.

@@ -109,7 +109,6 @@ func (r *timeRange) addFlags(c *cobra.Command) {
 	c.Flags().StringVar(&r.start, "start", "", "first time, inclusive (default: the first point)")
 	c.Flags().StringVar(&r.end, "end", "", "last time, inclusive (default: the last point)")
 	c.Flags().StringVar(&r.last, "last", "", "span up to --end or now, such as 30m, 1h or 7d")
-	c.MarkFlagsMutuallyExclusive("start", "last")
 }
 
 // bounds returns the range in Unix nanoseconds.
@@ -124,6 +123,9 @@ func (r *timeRange) bounds(now time.Time) (start, end int64, err error) {
 		if start, err = parseWhen(r.start, now); err != nil {
 			return 0, 0, usage("--start %w", err)
 		}
+	}
+	if r.last != "" && r.start != "" {
+		return 0, 0, usage("--last goes with --end or by itself, not with --start")
 	}
 	if r.last != "" {
 		span, ok := parseSpan(r.last)

@@ -33,7 +33,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"query", "7", "1", "later"}, []string{`END "later": not a time`}},
 		{[]string{"query", "7", "2", "1"}, []string{"the start 2 is after the end 1"}},
 		{[]string{"query", "7", "1", "2", "--last", "1h"}, []string{"go with a selector"}},
-		{[]string{"query", "a", "--last", "1h", "--start", "1"}, []string{"[last start]"}},
+		{[]string{"query", "a", "--last", "1h", "--start", "1"}, []string{"--last goes with --end or by itself"}},
+		{[]string{"help", "nothing"}, []string{`unknown command "nothing"`}},
 		{[]string{"query", "a", "--last", "-1h"}, []string{`--last "-1h"`}},
 		{[]string{"query", "a", "--format", "xml"}, []string{"use one of table, csv"}},
 		{[]string{"query", "a", "--limit", "-1"}, []string{"negative"}},
@@ -145,7 +146,7 @@ func TestOtherExitCodes(t *testing.T) {
 	}
 	flipLastByte(t, files[0])
 	name := filepath.Base(files[0])
-	p.fails(ExitDamaged, "", []string{"query", "room.temp"}, name, "hint: nothing was changed; see all of the damage, and what can be done, with: sydradb repair")
+	p.fails(ExitDamaged, "", []string{"query", "room.temp"}, name, "hint: see all of the damage, and what can be done, with: sydradb repair")
 	if r := p.run("", "check"); r.code != ExitDamaged || !strings.Contains(r.stdout, "damage: segments/") || !strings.Contains(r.stdout, name) {
 		t.Errorf("check of a damaged database: %+v", r)
 	}

@@ -20,15 +20,28 @@ func (a *App) withDB(opts sydradb.Options, do func(*sydradb.DB) error) error {
 		opts.Logger = a.logger()
 	}
 	db, err := sydradb.Open(a.dataDir, &opts)
-	if errors.Is(err, fs.ErrPermission) {
-		return hinted(err, "check the owner and the mode of %s", a.dataDir)
+	if errors.Is(err, sydradb.ErrCorrupt) {
+		return hinted(err, "nothing was changed; %s", a.damageHint())
 	}
 	if err != nil {
-		return a.explain(err)
+		return a.explainAccess(err)
 	}
 	err = do(db)
 	if closing := db.Close(); closing != nil {
 		err = errors.Join(err, fmt.Errorf("close %s: %w", a.dataDir, closing))
+	}
+	return a.explain(err)
+}
+
+// damageHint says what can be done about damage.
+func (a *App) damageHint() string {
+	return "see all of the damage, and what can be done, with: sydradb repair --data-dir " + a.dataDir
+}
+
+// explainAccess is explain for errors that may be about --data-dir itself.
+func (a *App) explainAccess(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return hinted(err, "check the owner and the mode of %s", a.dataDir)
 	}
 	return a.explain(err)
 }
@@ -41,7 +54,7 @@ func (a *App) explain(err error) error {
 	case errors.Is(err, sydradb.ErrBusy):
 		return hinted(err, "run the command again; if no other process writes to it, a file is missing: sydradb check --data-dir %s", a.dataDir)
 	case errors.Is(err, sydradb.ErrCorrupt):
-		return hinted(err, "nothing was changed; see all of the damage, and what can be done, with: sydradb repair --data-dir %s", a.dataDir)
+		return hinted(err, "%s", a.damageHint())
 	case errors.Is(err, sydradb.ErrVersion0):
 		return hinted(err, "make a new database of it with: sydradb import v0 %s --data-dir NEW", a.dataDir)
 	case errors.Is(err, sydradb.ErrNotDatabase):
@@ -100,5 +113,5 @@ func (a *App) mustExist() error {
 	if err == nil || errors.Is(err, os.ErrNotExist) {
 		return hinted(usage("there is no database in %s", a.dataDir), "--data-dir or SYDRADB_DATA_DIR names the directory of the database")
 	}
-	return err
+	return a.explainAccess(err)
 }

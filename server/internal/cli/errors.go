@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,15 +96,23 @@ func (a *App) report(err error) {
 	if errors.As(err, &said) {
 		return
 	}
-	text := strings.ReplaceAll(errorText(err), negativeGuard, "")
-	if errors.Is(err, context.Canceled) {
-		text = strings.TrimSuffix(strings.TrimSuffix(text, context.Canceled.Error()), ": ")
-		text = cmp.Or(text, "interrupted")
-	}
-	a.say("sydradb: %s", strings.TrimPrefix(text, "sydradb: "))
+	a.say("sydradb: %s", messageOf(err))
 	if hint := hintOf(err); hint != "" {
 		a.say("  hint: %s", hint)
 	}
+}
+
+// messageOf returns an error as it is reported.
+func messageOf(err error) string {
+	text := strings.TrimPrefix(strings.ReplaceAll(errorText(err), negativeGuard, ""), "sydradb: ")
+	if what, is := strings.CutSuffix(text, context.Canceled.Error()); is {
+		const interrupted = "interrupted"
+		text = strings.TrimSuffix(what, ": ")
+		if !strings.HasPrefix(text, interrupted) {
+			text = strings.TrimPrefix(text+": "+interrupted, ": ")
+		}
+	}
+	return text
 }
 
 // hintOf says what a person can do about an error, "" where the message is enough.

@@ -51,6 +51,8 @@ func TestHints(t *testing.T) {
 		{"query a --data-dir missing", ExitUsage, "--data-dir or SYDRADB_DATA_DIR names the directory of the database"},
 		{"inspect segment damaged/segments/0/1-10-20-5.seg", ExitDamaged, ""},
 		{"inspect segment missing", ExitIO, ""},
+		{"inspect segment data/MANIFEST", ExitDamaged, "it looks like a manifest: sydradb inspect manifest data/MANIFEST"},
+		{"inspect segment data/FORMAT", ExitDamaged, ""},
 		{"ingest bad.csv", ExitRefused, "say what the columns are with --csv-time, --csv-series or --csv-name, --csv-values and --csv-tags"},
 		{"ingest stray.csv", ExitRefused, "the first line of a CSV file names the columns; --csv-comma says what separates them"},
 		{"ingest fine.csv --csv-time when", ExitUsage, ""},

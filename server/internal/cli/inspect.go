@@ -214,6 +214,8 @@ func kindOf(path string) sydradb.FileKind {
 		return sydradb.FileDelete
 	case objectName.MatchString(base):
 		return sydradb.FileObject
+	case base == "FORMAT", base == "tags.json": // which people can read as they are
+		return ""
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,17 @@ func TestErrorText(t *testing.T) {
 	} {
 		if got := errorText(tt.err); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+	interrupted := &commandError{context.Canceled}
+	for want, err := range map[string]error{
+		"interrupted":                 interrupted,
+		"interrupted after line 2":    fmt.Errorf("interrupted after line 2: %w", interrupted),
+		"snapshot to x: interrupted":  fmt.Errorf("sydradb: snapshot to x: %w", interrupted),
+		"context canceled by a title": errors.New("context canceled by a title"),
+	} {
+		if got := messageOf(err); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 	p := newProgram(t)
