@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"maps"
 	"path"
+	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -32,16 +34,15 @@ func (r *recovery) clean() error {
 	if err != nil {
 		return err
 	}
-	var unlinked, empty []string
+	var empty []string
 	found := make(map[string]struct{})
 	for _, hour := range hours {
 		if hour.Dir {
 			dir := path.Join(base.SegmentsDir, hour.Name)
-			removed, left, err := r.cleanHour(dir, found)
+			left, err := r.cleanHour(dir, found)
 			if err != nil {
 				return err
 			}
-			unlinked = append(unlinked, removed...)
 			if left == 0 && isHourDir(hour) {
 				empty = append(empty, dir)
 			}
@@ -50,11 +51,12 @@ func (r *recovery) clean() error {
 	if err := r.removeDirs(empty); err != nil {
 		return err
 	}
-	removed, err := r.cleanDeletes()
-	if err != nil {
+	if err := r.cleanDeletes(); err != nil {
 		return err
 	}
-	r.manifest.Unlinked(append(unlinked, removed...))
+	if err := r.settleRemovals(); err != nil {
+		return err
+	}
 	for _, dir := range []string{base.ObjectsDir, base.RefsDir} {
 		if err := cleanTemps(r.fs, dir); err != nil {
 			return err
@@ -64,6 +66,31 @@ func (r *recovery) clean() error {
 	if err := clearSnapshots(r.fs); err != nil {
 		r.opts.Logger.Warn("cannot remove what an interrupted snapshot has left", "error", err)
 	}
+	return nil
+}
+
+// settleRemovals takes note that the files which MANIFEST has ceased to name are gone:
+// they were removed by now, here or in the process before, which may have ended before
+// that was durable. Otherwise MANIFEST would name them for ever.
+func (r *recovery) settleRemovals() error {
+	owed := r.manifest.State().Owed()
+	dirs, parents := make(map[string]struct{}), make(map[string]struct{})
+	for _, p := range owed {
+		dirs[path.Dir(p)] = struct{}{}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		if err := r.fs.SyncDir(dir); errors.Is(err, iofs.ErrNotExist) {
+			parents[path.Dir(dir)] = struct{}{} // it is gone as well
+		} else if err != nil {
+			return err
+		}
+	}
+	for dir := range parents {
+		if err := r.fs.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	r.manifest.Unlinked(owed)
 	return nil
 }
 
@@ -98,16 +125,15 @@ func cleanTemps(fs fsys.FS, dir string) error {
 	return fs.SyncDir(dir)
 }
 
-// cleanDeletes cleans the directory of delete files, and returns the paths it removed,
-// durably, because the MANIFEST owed it. A file that no entry names is debris if the
-// record that it is of is in no file yet by the word of the MANIFEST.
-func (r *recovery) cleanDeletes() (removed []string, err error) {
+// cleanDeletes cleans the directory of delete files. A file that no entry names is debris
+// if the record that it is of is in no file yet by the word of the MANIFEST.
+func (r *recovery) cleanDeletes() error {
 	files, err := r.fs.List(base.DeletesDir)
 	if errors.Is(err, iofs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	changed := false
 	for _, f := range files {
@@ -118,17 +144,14 @@ func (r *recovery) cleanDeletes() (removed []string, err error) {
 		fate, err := deleteFate(r.fs, r.manifest.State(), f, file)
 		switch {
 		case err != nil:
-			return nil, err
+			return err
 		case fate == manifest.FateRemove:
 			if err := r.fs.Remove(file); err != nil {
-				return nil, err
-			}
-			if r.manifest.State().Owes(file) {
-				removed = append(removed, file)
+				return err
 			}
 		case fate == manifest.FateQuarantine:
 			if err := r.quarantine(file); err != nil {
-				return nil, err
+				return err
 			}
 		default:
 			continue
@@ -136,9 +159,9 @@ func (r *recovery) cleanDeletes() (removed []string, err error) {
 		changed = true
 	}
 	if !changed {
-		return nil, nil
+		return nil
 	}
-	return removed, r.fs.SyncDir(base.DeletesDir)
+	return r.fs.SyncDir(base.DeletesDir)
 }
 
 // deleteFate says what is to happen to a delete file.
@@ -178,13 +201,12 @@ func (r *recovery) removeDirs(dirs []string) error {
 	return r.fs.SyncDir(base.SegmentsDir)
 }
 
-// cleanHour cleans one directory of segment files and returns the paths it removed,
-// durably, because the MANIFEST owed it, and how many entries are left. It adds those of
-// live files to found.
-func (r *recovery) cleanHour(dir string, found map[string]struct{}) (removed []string, left int, err error) {
+// cleanHour cleans one directory of segment files and returns how many entries are left.
+// It adds those of live files to found.
+func (r *recovery) cleanHour(dir string, found map[string]struct{}) (left int, err error) {
 	files, err := r.fs.List(dir)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	left = len(files)
 	for _, f := range files {
@@ -201,14 +223,11 @@ func (r *recovery) cleanHour(dir string, found map[string]struct{}) (removed []s
 			continue
 		case fate == manifest.FateRemove:
 			if err := r.fs.Remove(file); err != nil {
-				return nil, 0, err
-			}
-			if r.manifest.State().Owes(file) {
-				removed = append(removed, file)
+				return 0, err
 			}
 		case fate == manifest.FateQuarantine:
 			if err := r.quarantine(file); err != nil {
-				return nil, 0, err
+				return 0, err
 			}
 		default:
 			continue
@@ -216,9 +235,9 @@ func (r *recovery) cleanHour(dir string, found map[string]struct{}) (removed []s
 		left--
 	}
 	if left == len(files) {
-		return nil, left, nil
+		return left, nil
 	}
-	return removed, left, r.fs.SyncDir(dir)
+	return left, r.fs.SyncDir(dir)
 }
 
 // quarantine sets a file aside.

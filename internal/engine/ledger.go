@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"log/slog"
 	"maps"
 	"path"
@@ -234,7 +235,7 @@ func (l *ledger) unlink(paths []string) error {
 	var done []string
 	dirs := make(map[string]struct{})
 	for _, p := range paths {
-		if err := l.fs.Remove(p); err != nil {
+		if err := l.fs.Remove(p); err != nil && !errors.Is(err, iofs.ErrNotExist) {
 			l.logger.Warn("cannot remove a file that is no longer needed; the next opening tries again", "file", p, "error", err)
 			continue
 		}

@@ -198,3 +198,36 @@ func TestEmptyHoursGo(t *testing.T) {
 		t.Errorf("after a power cut: %d of 2 points, %v", got, err)
 	}
 }
+
+// TestRemovalsAreSettled opens a database again and again that merges each time: MANIFEST
+// must not go on naming what was removed by processes before.
+func TestRemovalsAreSettled(t *testing.T) {
+	fs := fsys.NewMem()
+	opts := Options{MaxSegmentFiles: NeverPack, MergeOff: true}
+	var first int64
+	for round := range 4 {
+		e := openTest(t, fs, opts)
+		if owed := e.ledger.manifest.State().Owed(); len(owed) > 0 {
+			t.Errorf("round %d: %q is owed still", round, owed)
+		}
+		for i := range int64(4) {
+			put(t, e, resolve(t, e, "a"), i*base.Hour, 1)
+			put(t, e, resolve(t, e, "b"), i, 1)
+			flush(t, e)
+		}
+		if _, err := e.Delete(t.Context(), Selector{}, base.Hour, base.MaxTime); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if size := e.Stats().ManifestBytes; round == 1 {
+			first = size
+		} else if round > 1 && size > first+first/20 {
+			t.Errorf("round %d: MANIFEST has %d bytes, in the second round %d", round, size, first)
+		}
+	}
+}
