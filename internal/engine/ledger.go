@@ -50,14 +50,16 @@ func newLedger(fs fsys.FS, opts *Options, man *manifest.Log, cat *catalog.File) 
 		manifest: man, catalog: cat, jobs: make(map[int64]struct{}),
 	}
 	s := man.State()
+	l.lastMS = s.LastJob()
 	l.flushed.Store(uint64(s.FlushedLSN))
 	l.sizes.manifest.Store(s.Bytes)
 	l.sizes.catalog.Store(s.Catalog.Bytes)
 	return l
 }
 
-// begin gives a job its number: the clock, but always more than the job before. Files
-// with that number are debris, should the process end before the job does.
+// begin gives a job its number: the clock, but always more than the job before, and than
+// any that a file has. Files with that number are debris, should the process end before
+// the job does.
 func (l *ledger) begin() (ms int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -229,5 +231,39 @@ func TestRemovalsAreSettled(t *testing.T) {
 		} else if round > 1 && size > first+first/20 {
 			t.Errorf("round %d: MANIFEST has %d bytes, in the second round %d", round, size, first)
 		}
+	}
+}
+
+// TestJobNumbersAreNotGivenAgain ends a process while its oldest job is under way, which
+// next_ms waits for, and opens the database by a clock that stands still: files that the
+// new process writes get names that those of later jobs do not have.
+func TestJobNumbersAreNotGivenAgain(t *testing.T) {
+	fs := fsys.NewMem()
+	opts := Options{MergeOff: true, Now: func() time.Time { return time.UnixMilli(1000) }}
+	e := openTest(t, fs, opts)
+	e.ledger.begin() // a merge that takes long
+	flush := func(value float64) {
+		t.Helper()
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 7, value), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 {
+		flush(float64(i))
+	}
+	e = openTest(t, fs.CrashClone(rand.New(rand.NewPCG(1, 1)), 100), opts)
+	for i := range 5 {
+		flush(float64(10 + i))
+	}
+	files, _, _ := e.state.moment()
+	names := pathsOf(files.list())
+	if slices.Sort(names); len(slices.Compact(names)) != 3+5 {
+		t.Errorf("files of 8 flushes: %q", names)
+	}
+	if got := pointsOf(t, e); !strings.Contains(got, "14") {
+		t.Errorf("the last value is not there: %s", got)
 	}
 }

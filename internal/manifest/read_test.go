@@ -470,3 +470,29 @@ func TestFate(t *testing.T) {
 		t.Error("a removed file is live, or its removal not owed")
 	}
 }
+
+func TestLastJob(t *testing.T) {
+	numbered := func(job int64) Entry {
+		e := entryN(1)
+		e.Path = base.SegmentFile(0, e.SeriesID, e.StartTS, e.EndTS, job)
+		return e
+	}
+	pack := packN(4)
+	pack.Path = base.PackFile(0, pack.StartTS, pack.EndTS, 1<<40, 3)
+	first := editN(0, []Entry{numbered(1 << 30), numbered(1<<62 + 1)}, nil)
+	second, third := editN(1, []Entry{pack}, nil), editN(2, nil, []string{pack.Path})
+	for _, tt := range []struct {
+		edits []Edit
+		want  int64
+	}{
+		{[]Edit{editN(0, nil, nil)}, 0},
+		{[]Edit{first}, 1 << 30}, // no clock shows the other number
+		{[]Edit{first, second}, 1 << 40},
+		{[]Edit{first, second, third}, 1 << 40},
+	} {
+		s, _, err := read(base.ManifestFile, seal(0, tt.edits, nil))
+		if got := s.LastJob(); err != nil || got != tt.want {
+			t.Errorf("after %d lines: %d, error %v, want %d", len(tt.edits), got, err, tt.want)
+		}
+	}
+}

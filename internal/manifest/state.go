@@ -80,6 +80,29 @@ func (s *State) Owed() []string {
 	return paths
 }
 
+// LastJob returns the highest number of a job in the names of segment files and packs that
+// are live, or were removed by a line that is still there; 0 if there are none. It may be
+// far above NextMS, which waits for the oldest job, and above the clock, which may have
+// been set back: a job needs a higher number, for else its files may get names that are
+// taken.
+func (s *State) LastJob() (nowMS int64) {
+	note := func(path string) {
+		if job, ok := base.SegmentJob(path); ok && job < noJob {
+			nowMS = max(nowMS, job)
+		}
+	}
+	for path := range s.index {
+		note(path)
+	}
+	for path := range s.owed {
+		note(path)
+	}
+	return nowMS
+}
+
+// noJob is above the number of every job: no clock shows so many ms since 1970.
+const noJob = 1 << 52
+
 // Fate says what is to happen to a file found below segments/.
 type Fate int
 
