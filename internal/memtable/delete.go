@@ -12,14 +12,18 @@ import (
 // forgotten. The number is that of a cell which no chunk ever gets.
 const emptied = 1
 
+// leastLeft is how many cells must have been left behind, 4 MiB of them, before all others
+// move. It keeps small tables from moving with every Delete.
+const leastLeft = 4 * slabCells
+
 // Delete takes the points of o with start <= ts <= end out of the table, those that
 // later ones have replaced included, and returns how many they were.
 //
 // From the first chunk that loses a point on, the points that stay are copied to new
 // chunks; those before are kept, and no cell changes. So Positions taken earlier stand
-// for what they stood for. The cells left behind are free again with the table, and
-// until then Bytes counts them: the caller looks at it afterwards, as after Apply. One
-// Delete of every series at most doubles it.
+// for what they stood for. The cells left behind count in Bytes, at which the caller looks
+// afterwards, as after Apply, until they are more than the others: then what the table
+// holds moves to new slabs, and the old ones are left to those who still read them.
 func (t *Table) Delete(o base.Ordinal, start, end int64) (removed int) {
 	p, ok := t.Position(o)
 	old := t.Snapshot()
@@ -36,6 +40,7 @@ func (t *Table) Delete(o base.Ordinal, start, end int64) (removed int) {
 			s.keep(h, cells, old.header(h).ts)
 			continue
 		}
+		t.left += int64(1 + old.header(h).size())
 		for _, c := range cells {
 			if start <= c.ts && c.ts <= end {
 				removed++
@@ -50,7 +55,37 @@ func (t *Table) Delete(o base.Ordinal, start, end int64) (removed int) {
 		t.seriesCount--
 		s.pos, s.end = emptied, emptied
 	}
+	if t.left > max(t.cells/2, leastLeft) {
+		t.repack()
+	}
 	return removed
+}
+
+// repack moves all points to new slabs, without the cells that Delete has left behind.
+// The old slabs are not given to another table: Snapshots may have them.
+func (t *Table) repack() {
+	old, seriesCount := t.Snapshot(), t.seriesCount
+	t.slabs, t.next, t.limit, t.cells, t.left = nil, 0, 0, 0, 0
+	for _, p := range t.pages {
+		if p == nil {
+			continue
+		}
+		for i := range p {
+			s := &p[i]
+			if s.n == 0 {
+				continue
+			}
+			from := Position{pos: s.pos, head: s.head, n: s.n}
+			t.heads = old.appendHeads(t.heads[:0], from)
+			*s = series{}
+			for _, h := range slices.Backward(t.heads) {
+				for _, c := range old.chunkOf(from, h) {
+					t.add(s, c)
+				}
+			}
+		}
+	}
+	t.seriesCount = seriesCount
 }
 
 // anyWithin reports whether a cell has start <= ts <= end.

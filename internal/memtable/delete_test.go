@@ -291,3 +291,54 @@ func BenchmarkDelete(b *testing.B) {
 		})
 	}
 }
+
+// TestDeleteAgainAndAgain takes points one by one from the start of a long series, for
+// which all others are copied each time: the table does not grow by that, and what was
+// captured before stays what it was.
+func TestDeleteAgainAndAgain(t *testing.T) {
+	const points, deletes = 50_000, 100
+	tab := New(NewSlabs(0))
+	rows := make([]base.Row, 0, points+3)
+	for i := range int64(points) {
+		rows = append(rows, base.Row{TS: i, Value: float64(i), Ordinal: 7})
+	}
+	rows = append(rows, base.Row{TS: 1, Ordinal: 2}, base.Row{TS: 5, Value: 5, Ordinal: 3000}, base.Row{TS: 4, Value: 4, Ordinal: 3000})
+	tab.Apply(rows)
+	tab.Delete(2, 1, 1)
+	before, most := tab.Bytes(), int64(0)
+	first := tab.Snapshot()
+	old, _ := tab.Position(7)
+	for i := range int64(deletes) {
+		if n := tab.Delete(7, i, i); n != 1 {
+			t.Fatalf("removed %d points at %d", n, i)
+		}
+		most = max(most, tab.Bytes())
+	}
+	if limit := 2*max(before, leastLeft*cellBytes) + before; most > limit {
+		t.Errorf("%d bytes have become %d, want at most %d", before, most, limit)
+	}
+	var got Columns
+	p, _ := tab.Position(7)
+	tab.Snapshot().AppendRange(&got, p, 0, points)
+	if len(got.TS) != points-deletes || got.TS[0] != deletes || got.Values[0] != deletes || p.late() {
+		t.Errorf("%d points left, late %v", len(got.TS), p.late())
+	}
+	got.Reset()
+	first.AppendRange(&got, old, 0, points)
+	if len(got.TS) != points || got.TS[0] != 0 {
+		t.Errorf("the old position has become one of %d points", len(got.TS))
+	}
+	got.Reset()
+	p, _ = tab.Position(3000)
+	tab.Snapshot().AppendRange(&got, p, 0, points)
+	if !slices.Equal(got.TS, []int64{4, 5}) || !p.late() {
+		t.Errorf("another series: %v, late %v", got.TS, p.late())
+	}
+	if named := slices.Collect(tab.Named()); !slices.Equal(named, []base.Ordinal{2, 7, 3000}) || tab.SeriesCount() != 2 {
+		t.Errorf("named %v, %d series with points", named, tab.SeriesCount())
+	}
+	tab.Apply([]base.Row{{TS: 9, Value: 9, Ordinal: 2}})
+	if p, ok := tab.Position(2); !ok || count(p) != 1 || tab.Points() != points-deletes+3 {
+		t.Errorf("an emptied series after a new point: %v, %d points in all", ok, tab.Points())
+	}
+}

@@ -41,6 +41,7 @@ type Table struct {
 	limit uint32 // number behind the last cell of the newest slab
 
 	cells       int64 // given to chunks
+	left        int64 // of these, what Delete has left behind
 	points      int
 	seriesCount int
 
@@ -128,7 +129,8 @@ func (t *Table) newSlab() {
 }
 
 // Bytes returns the size of the cells given to series, their unused ends and those
-// that Delete left behind included. A limit on a table is a limit on this.
+// that Delete left behind included, which are hardly ever more than the others. A limit on
+// a table is a limit on this.
 func (t *Table) Bytes() int64 { return t.cells * cellBytes }
 
 // Points returns how many rows were applied, less those that Delete removed. Rows
