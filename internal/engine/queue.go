@@ -137,14 +137,19 @@ func (q *queue) withdraw(r *request) bool {
 }
 
 // take appends to group the requests that wait, oldest first, up to maxGroupBytes of
-// records but at least one.
+// records but at least one. A deletion ends its group: it may copy much of the memtable,
+// with readers kept out, and the loop looks at what memory holds before the next.
 func (q *queue) take(group []*request) []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, bytes := 0, 0
 	for n < len(q.mu.waiting) && (n == 0 || bytes+len(q.mu.waiting[n].frame) <= maxGroupBytes) {
-		bytes += len(q.mu.waiting[n].frame)
+		r := q.mu.waiting[n]
+		bytes += len(r.frame)
 		n++
+		if r.deletion != nil {
+			break
+		}
 	}
 	group = append(group, q.mu.waiting[:n]...)
 	rest := copy(q.mu.waiting, q.mu.waiting[n:])

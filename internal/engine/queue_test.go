@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sydradb/sydradb/internal/tombstone"
 )
 
 // requestOf returns a request whose record has n bytes.
@@ -66,16 +68,21 @@ func TestQueueIsBounded(t *testing.T) {
 	})
 }
 
-// TestQueueGroups verifies that groups keep the order, end at their size, and that
-// what is left is announced again.
+// TestQueueGroups verifies that groups keep the order, end at their size and with a
+// deletion, and that what is left is announced again.
 func TestQueueGroups(t *testing.T) {
 	q := newQueue(maxQueueBytes)
-	for _, n := range []int{1, maxGroupBytes - 1, 2, maxGroupBytes + 1, 3} {
-		if err := q.put(t.Context(), requestOf(t, n)); err != nil {
+	const deletion = 7 // bytes of the requests that are one
+	for _, n := range []int{1, maxGroupBytes - 1, 2, maxGroupBytes + 1, 3, deletion, deletion, 4, 5} {
+		r := requestOf(t, n)
+		if n == deletion {
+			r.deletion = &tombstone.Tombstone{}
+		}
+		if err := q.put(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range [][]int{{1, maxGroupBytes - 1}, {2}, {maxGroupBytes + 1}, {3}} {
+	for _, want := range [][]int{{1, maxGroupBytes - 1}, {2}, {maxGroupBytes + 1}, {3, deletion}, {deletion}, {4, 5}} {
 		<-q.ready
 		group := q.take(nil)
 		if len(group) != len(want) {
