@@ -17,8 +17,9 @@ import (
 // Data files never change, so where dir is on the same file system they are shared by
 // hard links, and the cost does not grow with the data; elsewhere they are copied. What
 // is written to either database later is not in the other, and either may be removed. A
-// copy on the same disk does not outlive the disk. dir may lie in the data directory,
-// below snapshots/.
+// copy on the same disk does not outlive the disk. dir may be snapshots/NAME in the data
+// directory, and must not lie elsewhere in it. What is linked is not read: [Check] of the
+// copy tells whether it is sound.
 //
 // The work is done in dir+".tmp", which takes its final name, durably, at the end and is
 // removed after an error. What a killed run has left there, the next one removes. Two

@@ -42,9 +42,10 @@ const (
 )
 
 // PlanRepair reads the whole database in dir, as [Check] does, and works out how to end
-// with one that a check passes and that opens, with all that is sound still in it. It
-// changes nothing: [RepairPlan.Apply] does. Until the plan is closed nobody else can open
-// the database.
+// with one that a check passes and that opens, with what is sound still in it, as far as
+// anything tells what it is: a file that only a damaged part of MANIFEST names is set
+// aside. It changes nothing: [RepairPlan.Apply] does. Until the plan is closed nobody else
+// can open the database.
 //
 // Errors are those of Check. Besides, a directory is not repaired where files cannot be
 // read, for that is not damage, or where a newer version may have written what seems

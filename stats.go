@@ -5,7 +5,9 @@ package sydradb
 type Stats struct {
 	State string `json:"state"` // "ok"; "readonly"; "failed": reads only, see ErrStorageFailed
 
-	Series int `json:"series"` // with at least one point
+	// Series counts those that have points, and those whose last point went not long ago:
+	// they go when enough have gathered.
+	Series int `json:"series"`
 
 	MemtablePoints int64 `json:"memtable_points"` // not yet in a segment file
 	MemtableBytes  int64 `json:"memtable_bytes"`

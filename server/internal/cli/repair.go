@@ -38,8 +38,9 @@ func (a *App) repairCommand() *cobra.Command {
 		Short: "Make a damaged database whole",
 		Long: `Repair reads the whole database, as check does, and says how it would end with one that
 check passes, and what is lost by it. Then it asks, and does it; elsewhere than on a
-terminal it needs --yes. All that is sound stays. Nothing is deleted: what is not kept,
-and what is written anew, goes to the directory quarantine as it was.
+terminal it needs --yes. What is sound stays, unless nothing tells any more what it is,
+as with files that only a damaged part of MANIFEST names. Nothing is deleted: what is not
+kept, and what is written anew, goes to the directory quarantine as it was.
 
 It can be interrupted at any time and run again. If nothing was done about damage, the
 exit code is 4.
