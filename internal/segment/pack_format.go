@@ -209,6 +209,8 @@ func decodeFooter(data []byte, size int64) (f packFooter, crc uint32, err error)
 		err = errLayout
 	case int64(f.indexBlocks)*topBlockBytes+int64(f.shared)*minSharedBytes > end-f.top:
 		err = errLayout
+	case int64(f.series)*(entryRefBytes+minEntryBytes)+int64(f.indexBlocks)*4 > f.top-f.index:
+		err = errLayout
 	case f.series < 1 || f.indexBlocks < 1 || f.start > f.end:
 		err = errLayout
 	}
@@ -275,7 +277,7 @@ func decodeTopBlocks(data []byte, f *packFooter) ([]topBlock, error) {
 		b.first = base.SeriesID(binary.LittleEndian.Uint64(data[at:]))
 		b.offset = binary.LittleEndian.Uint32(data[at+8:])
 		b.count = binary.LittleEndian.Uint32(data[at+12:])
-		sound := b.count > 0 && int64(b.offset) < f.top-f.index
+		sound := b.count > 0 && b.count <= maxIndexEntries && int64(b.offset) < f.top-f.index
 		if i == 0 {
 			sound = sound && b.offset == 0
 		} else {

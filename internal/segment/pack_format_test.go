@@ -349,6 +349,10 @@ func TestPackStructureIsChecked(t *testing.T) {
 		"many index blocks":    {func(d []byte, _ *packFooter) { le.PutUint32(d[foot+20:], 1<<31) }, errLayout},
 		"no index block":       {func(d []byte, _ *packFooter) { le.PutUint32(d[foot+20:], 0) }, errLayout},
 		"no series":            {func(d []byte, _ *packFooter) { le.PutUint32(d[foot+24:], 0) }, errLayout},
+		"many series": {func(d []byte, _ *packFooter) {
+			le.PutUint32(d[foot+24:], 1<<31)
+			le.PutUint32(d[foot-4:], 1<<31)
+		}, errLayout},
 		"start behind end":     {func(d []byte, _ *packFooter) { le.PutUint64(d[foot+44:], math.MaxInt64) }, errLayout},
 		"one series more":      {func(d []byte, _ *packFooter) { le.PutUint32(d[foot+24:], 4) }, errTotals},
 		"one shared less":      {func(d []byte, _ *packFooter) { le.PutUint32(d[foot+16:], 0) }, errTrailing},
@@ -382,6 +386,17 @@ func TestPackStructureIsChecked(t *testing.T) {
 		var damage *base.CorruptionError
 		if !errors.Is(err, c.err) || !errors.As(err, &damage) || damage.File != e.Path {
 			t.Errorf("%s: %v, want %v", name, err, c.err)
+		}
+	}
+}
+
+// An index block of more entries than are ever written would take long to go through.
+func TestIndexBlocksAreSmall(t *testing.T) {
+	for count, want := range map[int]error{maxIndexEntries: nil, maxIndexEntries + 1: errLayout} {
+		top := appendTop(nil, 0, nil, []topBlock{{first: 1, count: uint32(count)}})
+		_, err := decodeTopBlocks(top, &packFooter{indexBlocks: 1, series: count, top: indexBlockBytes})
+		if !errors.Is(err, want) {
+			t.Errorf("%d entries: %v, want %v", count, err, want)
 		}
 	}
 }

@@ -18,8 +18,8 @@ import (
 // The entries are drawn in pack_entry.go. Written by PackWriter, read by parseIndexBlock,
 // pinned by testdata/pack.golden.
 const (
-	// An index block is closed at so many entries, or before it grows beyond so many
-	// bytes. One entry alone may be larger.
+	// An index block is closed at so many entries, which finding one passes by one after the
+	// other, or before it grows beyond so many bytes. One entry alone may be larger.
 	maxIndexEntries = 128
 	indexBlockBytes = 4 << 10
 )

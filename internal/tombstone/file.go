@@ -59,18 +59,18 @@ func sum(data []byte) string {
 // result has f as its File. A file that is not what was written is a
 // *base.CorruptionError; one that is missing matches io/fs.ErrNotExist.
 func Load(fs fsys.FS, f File) (*Tombstone, error) {
+	// The size first: what stands there may be anything, and too large for memory.
+	if there, err := fs.Stat(f.Path); err != nil {
+		return nil, fmt.Errorf("load tombstone: %w", err)
+	} else if there.Regular && there.Size != f.Bytes {
+		return nil, damage(f.Path, base.WholeFile, fmt.Errorf("the file has %d bytes, the MANIFEST says %d", there.Size, f.Bytes))
+	}
 	data, err := fsys.ReadFile(fs, f.Path)
 	if err != nil {
 		return nil, fmt.Errorf("load tombstone: %w", err)
 	}
-	var wrong error
-	if int64(len(data)) != f.Bytes {
-		wrong = fmt.Errorf("the file has %d bytes, the MANIFEST says %d", len(data), f.Bytes)
-	} else if got := sum(data); got != f.BLAKE3 {
-		wrong = fmt.Errorf("blake3 is %s, the MANIFEST says %s", got, f.BLAKE3)
-	}
-	if wrong != nil {
-		return nil, damage(f.Path, base.WholeFile, wrong)
+	if got := sum(data); got != f.BLAKE3 {
+		return nil, damage(f.Path, base.WholeFile, fmt.Errorf("blake3 is %s, the MANIFEST says %s", got, f.BLAKE3))
 	}
 	t, offset, err := decode(data)
 	if err != nil {

@@ -267,8 +267,17 @@ func TestDamage(t *testing.T) {
 		encode(nil, &Tombstone{LSN: 300, Start: 1, End: 2, IDs: []base.SeriesID{1, 501, 1 << 50}}),
 	} {
 		put(other)
+		read := false
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			read = read || op.Kind == fsys.OpRead
+			return fsys.Fault{}
+		})
 		_, err := Load(fs, f)
+		fs.SetHook(nil)
 		wantDamage(t, err, f.Path)
+		if int64(len(other)) != f.Bytes && read {
+			t.Error("a file of the wrong size was read into memory")
+		}
 	}
 	// Sound bytes that are none of a tombstone.
 	stranger := frame.End(append(frame.Begin(nil), "hello"...), 0)
