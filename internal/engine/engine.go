@@ -137,9 +137,20 @@ func (e *Engine) encode(r *request, rows []base.Row, series []*Series) error {
 			return err
 		}
 	}
+	return e.record(r, rows)
+}
+
+// record is encode for rows none of whose series was dead when r.deaths was read. No series
+// dies while it works.
+func (e *Engine) record(r *request, rows []base.Row) error {
 	e.reg.renewal.RLock()
 	defer e.reg.renewal.RUnlock()
 	cat := e.reg.now().catalog
+	if r.deaths != e.reg.deaths.Load() {
+		if _, void := cat.FirstUnknown(rows); void {
+			return errStale // the dead have no name, by which validate could judge them
+		}
+	}
 	if err := e.validate(cat, rows); err != nil {
 		return err
 	}

@@ -139,18 +139,19 @@ func (m *maintenance) expire(files []retention.File) error {
 func (m *maintenance) describe(files *fileSet) ([]retention.File, error) {
 	list := make([]retention.File, 0, 64)
 	cat := m.reg.now().catalog
-	classOf := func(id base.SeriesID) (string, bool) {
+	classOf := func(id base.SeriesID) (class string, known, named bool) {
 		o, known := cat.ByID(id)
 		if !known {
-			return "", false
+			return "", false, false
 		}
-		return m.class(cat.Name(o)), true
+		name := cat.Name(o)
+		return m.class(name), true, name != ""
 	}
 	for _, r := range files.runs {
 		for i := range r.segments {
 			e := &r.segments[i]
 			f := retention.File{Path: e.Path, StartTS: e.StartTS, Bytes: e.Bytes}
-			if class, known := classOf(e.SeriesID); known {
+			if class, known, _ := classOf(e.SeriesID); known {
 				f.Classes = []retention.ClassEnd{{Class: class, End: e.EndTS}}
 			}
 			list = append(list, f)
@@ -179,9 +180,12 @@ func (m *maintenance) class(name string) string {
 	return ""
 }
 
-// classesOf returns the classes in a pack, which are found out once.
-// A pack with a series that nobody knows has none: it is left alone.
-func (m *maintenance) classesOf(p *packFile, classOf func(base.SeriesID) (string, bool)) ([]retention.ClassEnd, error) {
+// classesOf returns the classes in a pack, which are found out once, unless it has series
+// that may get a name yet, and with it another class. A pack with a series that nobody
+// knows has none: it is left alone.
+func (m *maintenance) classesOf(
+	p *packFile, classOf func(base.SeriesID) (class string, known, named bool),
+) ([]retention.ClassEnd, error) {
 	if p.classes != nil {
 		return p.classes, nil
 	}
@@ -195,10 +199,10 @@ func (m *maintenance) classesOf(p *packFile, classOf func(base.SeriesID) (string
 		return nil, err
 	}
 	ends := make(map[string]int64)
-	complete := true
+	complete, final := true, true
 	if err := pack.reader.All(func(s *segment.PackSeries) error {
-		class, known := classOf(s.ID)
-		complete = complete && known
+		class, known, named := classOf(s.ID)
+		complete, final = complete && known, final && named
 		if end, seen := ends[class]; !seen || s.End > end {
 			ends[class] = s.End
 		}
@@ -209,10 +213,14 @@ func (m *maintenance) classesOf(p *packFile, classOf func(base.SeriesID) (string
 	if !complete {
 		return nil, nil
 	}
+	classes := make([]retention.ClassEnd, 0, len(ends))
 	for class, end := range ends {
-		p.classes = append(p.classes, retention.ClassEnd{Class: class, End: end})
+		classes = append(classes, retention.ClassEnd{Class: class, End: end})
 	}
-	return p.classes, nil
+	if final {
+		p.classes = classes
+	}
+	return classes, nil
 }
 
 // hasClasses reports whether a namespace has a horizon of its own.

@@ -288,3 +288,67 @@ func TestRetentionRewritesMixedPacks(t *testing.T) {
 		put(t, e, resolve(t, e, "audit.m1"), now-1, 1)
 	})
 }
+
+// TestDeadSeriesIsNotTooOld encodes a batch of a series that died a moment ago. Its
+// namespace keeps points for ever, but the dead have none.
+func TestDeadSeriesIsNotTooOld(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{MergeOff: true, Retention: retention.Rules{
+		Default: 24 * time.Hour, Classes: map[string]time.Duration{"audit": 0},
+	}})
+	now := time.Now().UnixNano()
+	put(t, e, resolve(t, e, "cpu"), now-25*base.Hour, 1)
+	put(t, e, resolve(t, e, "cpu"), now, 1)
+	flush(t, e)
+	if err := e.Retain(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	s := resolve(t, e, "audit.a")
+	put(t, e, s, now, 1)
+	r := e.requests.get()
+	r.deaths = e.reg.deaths.Load()
+	rows := []base.Row{{TS: now - 48*base.Hour, Value: 2, Ordinal: s.Ordinal()}}
+	if err := e.record(r, rows); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Delete(t.Context(), Selector{}, base.MinTime, base.MaxTime); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.record(r, rows); err != errStale {
+		t.Errorf("error %v", err)
+	}
+	put(t, e, s, now-48*base.Hour, 2)
+}
+
+// TestRetentionOfAdoptedSeries gives a series a name, and so a namespace that is kept for
+// ever, when retention has looked at its pack already.
+func TestRetentionOfAdoptedSeries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := openTest(t, fsys.NewMem(), Options{
+			MaxSegmentFiles: AlwaysPack, MergeOff: true,
+			Retention: retention.Rules{Default: 24 * time.Hour, Classes: map[string]time.Duration{"audit": 0}},
+		})
+		now := time.Now().UnixNano()
+		nameless, err := e.ResolveID(catalog.KeyID(catalog.AppendKey(nil, "audit.a", nil)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, e, nameless, now, 1)
+		flush(t, e)
+		if err := e.Retain(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		put(t, e, resolve(t, e, "audit.a"), now+1, 1)
+		put(t, e, resolve(t, e, "cpu"), now+1, 1)
+		flush(t, e)
+		time.Sleep(48 * time.Hour)
+		if err := e.Retain(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		if n := countPoints(t, e, Query{Start: base.MinTime, End: base.MaxTime}); n != 2 {
+			t.Errorf("%d points are left, want 2", n)
+		}
+	})
+}
