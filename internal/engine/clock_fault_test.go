@@ -139,3 +139,41 @@ func TestClockFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestHorizonsAreSeenAsWritten lets MANIFEST take the line with the horizons and not the
+// one that is to follow it. The next sweep must not take up from other horizons than
+// those that readers have: a namespace that is kept for ever would follow the others.
+func TestHorizonsAreSeenAsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, wall := fsys.NewMem(), newClock(scriptTime)
+		rules := retention.Rules{Default: time.Hour, Classes: map[string]time.Duration{"kept": 0}}
+		e := openTest(t, fs, Options{Now: wall.now, MergeOff: true, Retention: rules})
+		for _, name := range []string{"kept.a", "b"} {
+			put(t, e, resolve(t, e, name), scriptTime-base.Day, 1)
+		}
+		flush(t, e)
+		synctest.Wait()
+		lines := 0
+		fs.SetHook(func(op fsys.Op) (f fsys.Fault) {
+			if op.Kind == fsys.OpWrite && op.Path == base.ManifestFile {
+				if lines++; lines == 2 {
+					f.Err = errInjected
+				}
+			}
+			return f
+		})
+		for range 2 {
+			if err := e.Retain(t.Context(), true); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+			if n := countPoints(t, e, everything); n != 1 || e.Horizon("kept.a") != base.MinTime {
+				t.Errorf("%d points are left, those of kept reach back to %d", n, e.Horizon("kept.a"))
+			}
+			wall.step(time.Hour)
+		}
+		if lines < 4 {
+			t.Errorf("%d lines were written", lines)
+		}
+	})
+}

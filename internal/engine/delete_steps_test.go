@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -210,4 +211,88 @@ func TestDeletionsSurvive(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSeriesDieAndComeBack has writers delete all that they wrote, and write again
+// through the handles that they have, while others do the same and maintenance declares
+// dead what has no points and writes CATALOG anew. Each sees what it did, at once.
+func TestSeriesDieAndComeBack(t *testing.T) {
+	fs := fsys.NewMem()
+	opts := Options{Sync: SyncNone, MaxSegmentFiles: 2, MergeOff: true}
+	e := openTest(t, fs, opts)
+	rounds := 200
+	if raceEnabled {
+		rounds = 40
+	}
+	var writers sync.WaitGroup
+	for _, m := range allModelSeries {
+		writers.Go(func() {
+			series := make(handles)
+			for round := range rounds {
+				if err := liveAndDie(e, series, m.key, round); err != nil {
+					t.Errorf("%s, round %d: %v", m.key, round, err)
+					return
+				}
+			}
+			if err := series.write(e, []modelPoint{{key: m.key}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	writers.Wait()
+	if e.reg.deaths.Load() == 0 {
+		t.Error("no series has died")
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkClean(fs, opts); err != nil {
+		t.Error(err)
+	}
+	e = openTest(t, fs, opts)
+	if n := countPoints(t, e, everything); n != len(allModelSeries) {
+		t.Errorf("%d points after all, want one of each series", n)
+	}
+}
+
+// liveAndDie writes a point of a series and deletes it; in some rounds it waits until
+// nothing names the series any more.
+func liveAndDie(e *Engine, series handles, key string, round int) error {
+	ctx := context.Background()
+	if err := series.write(e, []modelPoint{{key: key, ts: int64(round), value: 1}}); err != nil {
+		return err
+	}
+	s := series[key]
+	if err := seesOf(e, s, 1); err != nil {
+		return err
+	}
+	if _, err := e.Delete(ctx, Selector{IDs: []base.SeriesID{s.ID}}, base.MinTime, base.MaxTime); err != nil {
+		return err
+	}
+	if round%4 == 0 {
+		if err := e.Compact(ctx); err != nil {
+			return err
+		}
+	}
+	return seesOf(e, s, 0)
+}
+
+// seesOf returns an error unless a query finds so many points of a series.
+func seesOf(e *Engine, s *Series, want int) error {
+	it, err := e.Query(context.Background(), Query{Selector: Selector{IDs: []base.SeriesID{s.ID}}, Start: base.MinTime, End: base.MaxTime})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	got := 0
+	for it.Next() {
+		if name := it.Block().Series.Name; name != s.Name {
+			return fmt.Errorf("points of %q, not of %q", name, s.Name)
+		}
+		got += len(it.Block().Times)
+	}
+	if err := it.Err(); err != nil || got != want {
+		return fmt.Errorf("%d points, want %d: %w", got, want, err)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -83,14 +82,11 @@ func (m *maintenance) sweep(force bool) error {
 		return nil
 	}
 	m.expiry.held = ""
-	// Those of MANIFEST, for an edit that moved them may not have been published.
-	var present map[string]int64
-	m.ledger.read(func(s *manifest.State) { present = maps.Clone(s.Horizon) })
+	files, _, present := m.state.moment()
 	targets := retention.Targets(m.opts.Retention, now.WallMS, present)
 	if len(targets) == 0 && len(present) == 0 {
 		return nil
 	}
-	files, _, _ := m.state.moment()
 	described, err := m.describe(files)
 	if err != nil {
 		return err

@@ -108,9 +108,14 @@ func (l *ledger) commitLocked(ms int64, e manifest.Edit, publish func()) error {
 		return err
 	}
 	if len(e.Horizon) > 0 {
-		// Nothing may rest on a last line, which a rotten byte would take away.
-		if err := l.appendLocked(manifest.Edit{NextMS: e.NextMS, FlushedLSN: e.FlushedLSN}); err != nil {
+		// Nothing may rest on a last line, which a rotten byte would take away. What e says
+		// is on disk all the same, and readers must see it: the next edit stands on it.
+		err := l.appendLocked(manifest.Edit{NextMS: e.NextMS, FlushedLSN: e.FlushedLSN})
+		if errors.Is(err, ErrStorageFailed) {
 			return err
+		}
+		if err != nil {
+			l.logger.Warn("horizons stand in the last line of MANIFEST until the next edit", "error", err)
 		}
 	}
 	l.flushed.Store(uint64(e.FlushedLSN))

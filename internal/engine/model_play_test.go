@@ -46,8 +46,8 @@ func modelScript(rng *rand.Rand) ([]step, setting) {
 	s.Retention = randomRules(rng)
 	s.eager = rng.IntN(4) == 0
 	script := randomScript(rng, 10+rng.IntN(80), modelOperations...)
-	if rng.IntN(8) == 0 {
-		thicken(rng, script, 10)
+	if rng.IntN(5) == 0 {
+		thicken(rng, script, 8)
 	}
 	return script, s
 }
@@ -72,7 +72,7 @@ func TestModel(t *testing.T) {
 		}
 	}
 	t.Logf("reached:%v", &reached)
-	if missing := reached.missing(); len(missing) > 0 {
+	if missing := reached.missing(); len(missing) > 0 && modelSeeds() >= 100 {
 		t.Errorf("the scripts never came to %v", missing)
 	}
 }

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/segment"
 )
 
@@ -50,11 +52,16 @@ func (c *reach) look(e *Engine) {
 	if e.state.tooOld.Load() > base.MinTime {
 		c.Hidden++
 	}
-	if e.ledger.catalog.Generation() > 1 {
-		c.Generations++
-	}
-	c.Mixed += len(e.maintenance.expiry.rewrite)
-	c.lookIntoPacks(e)
+	e.ledger.read(func(s *manifest.State) {
+		if s.Catalog.Generation > 1 {
+			c.Generations++
+		}
+	})
+	_ = e.maintenance.do(context.Background(), func(context.Context) error {
+		c.Mixed += len(e.maintenance.expiry.rewrite)
+		c.lookIntoPacks(e)
+		return nil
+	})
 }
 
 // lookIntoPacks counts what is new in the packs that are live.

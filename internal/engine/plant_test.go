@@ -12,7 +12,10 @@ import (
 func TestPlanted(t *testing.T) {
 	reuseMemory(t)
 	bug := os.Getenv("SYDRADB_PLANT")
-	cuts, err := enumerateCrashes(t, 0, 4000)
+	cuts, err := enumerateUpkeep(t, 100)
+	if err == nil {
+		cuts, err = enumerateCrashes(t, 0, 4000)
+	}
 	runs := 0
 	if err == nil {
 		runs, err = runFaults(t, 0, 2000)
