@@ -165,7 +165,7 @@ func (a *App) explainRestore(err error, src string) error {
 		return hinted(err, "nothing was restored; see what can be done with: sydradb repair --data-dir %s", src)
 	case errors.Is(err, sydradb.ErrLocked):
 		return hinted(err, "another process has %s open, or restores into %s", src, a.dataDir)
-	case errors.Is(err, sydradb.ErrDiskFull):
+	case isFull(err):
 		return hinted(err, "nothing was restored; free some space and run the command again")
 	}
 	return a.explain(err)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/sydradb/sydradb"
 )
@@ -61,12 +62,18 @@ func (a *App) explain(err error) error {
 		return hinted(err, "--data-dir or SYDRADB_DATA_DIR names the directory of the database")
 	case errors.Is(err, sydradb.ErrFormat):
 		return hinted(err, "use the version of sydradb that wrote it, or a later one")
-	case errors.Is(err, sydradb.ErrDiskFull):
+	case isFull(err):
 		return hinted(err, "free some space and run the command again; what was committed is safe")
 	case errors.Is(err, sydradb.ErrStorageFailed):
 		return hinted(err, "the disk or its connection has a fault; look at the system log before trying again")
 	}
 	return err
+}
+
+// isFull reports whether an error is about room on the disk: what the library makes an
+// ErrDiskFull is about writing points, but opening and copying need room, too.
+func isFull(err error) bool {
+	return errors.Is(err, sydradb.ErrDiskFull) || errors.Is(err, syscall.ENOSPC)
 }
 
 // isDatabase reports whether dir looks like a database of this version, or a later one.

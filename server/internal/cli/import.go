@@ -83,7 +83,7 @@ func (a *App) explainImport(err error, src string) error {
 		return hinted(err, "nothing was imported; the file is one of %s, which was not changed", src)
 	case errors.Is(err, sydradb.ErrLocked):
 		return hinted(err, "another import into %s is at work", a.dataDir)
-	case errors.Is(err, sydradb.ErrDiskFull):
+	case isFull(err):
 		return hinted(err, "nothing was imported; free some space and run the command again")
 	}
 	return err

@@ -9,8 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sydradb/sydradb"
 )
 
 func TestErrorText(t *testing.T) {
@@ -38,6 +41,18 @@ func TestErrorText(t *testing.T) {
 	} {
 		if got := messageOf(err); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	full := fmt.Errorf("open log: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	a := &App{dataDir: "data"}
+	for hint, err := range map[string]error{
+		"free some space and run the command again; what was committed is safe":             a.explain(full),
+		"nothing was restored; free some space and run the command again":                   a.explainRestore(full, "backup"),
+		"see all of the damage, and what can be done, with: sydradb repair --data-dir data": a.explain(fmt.Errorf("merge: %w", sydradb.ErrCorrupt)),
+		"check the owner and the mode of data":                                              a.explainAccess(&fs.PathError{Op: "open", Path: "data", Err: fs.ErrPermission}),
+	} {
+		if got := hintOf(err); got != hint {
+			t.Errorf("%v: hint %q, want %q", err, got, hint)
 		}
 	}
 	p := newProgram(t)
