@@ -97,8 +97,25 @@ func (a *App) retain(ctx context.Context, opts sydradb.Options, now bool) error 
 		case left > 0:
 			a.say("%d series have older points left; with --now the clock is believed and they expire", left)
 		}
-		return a.printHorizons(classes, after)
+		classes = withEarlierRules(db, classes)
+		return a.printHorizons(classes, horizons(db, classes))
 	})
+}
+
+// withEarlierRules adds the namespaces that are kept from another time on than all others,
+// since they once had a rule of their own.
+func withEarlierRules(db *sydradb.DB, namespaces []string) []string {
+	all := slices.Clone(namespaces)
+	for _, name := range db.ValueCardinality("__name__", 0) {
+		namespace, _, _ := strings.Cut(name.Value, ".")
+		if db.Horizon(namespace) != db.Horizon("") && !slices.Contains(all, namespace) {
+			all = append(all, namespace)
+		}
+	}
+	// The last one is "", which stands for all others.
+	rules := slices.DeleteFunc(all, func(namespace string) bool { return namespace == "" })
+	slices.Sort(rules)
+	return append(rules, "")
 }
 
 // horizons returns the least times that are kept of some namespaces.

@@ -64,6 +64,13 @@ func TestRetain(t *testing.T) {
 		t.Errorf("%d and %d points left, want 2 and 3", n, m)
 	}
 
+	// It keeps its horizon without them, and is shown with it.
+	r = p.run("", "retain", "--retention-days", "100", "--now")
+	if lines := strings.Split(r.stdout, "\n"); r.code != 0 || len(lines) != 4 ||
+		!strings.HasPrefix(lines[1], "cpu         20") || !strings.HasPrefix(lines[2], "all others  20") {
+		t.Errorf("retain without the rule of a namespace: %+v", r)
+	}
+
 	p.env = append(p.env, "SYDRADB_RETENTION=weather=1, cpu=0.5", "SYDRADB_RETENTION_DAYS=1")
 	r = p.run("", "retain", "--now")
 	if n, m := p.points("cpu.load"), p.points("weather"); r.code != 0 || n != 1 || m != 1 {
