@@ -127,7 +127,8 @@ func PackFile(bucket, start, end, nowMS int64, part int) string {
 func IsPackFile(path string) bool { return strings.HasSuffix(path, packSuffix) }
 
 // SegmentJob returns the number of the job that wrote a segment file or a pack. It is
-// the only meaning ever taken from such a name, and serves the clean-up of leftovers.
+// the only meaning ever taken from such a name, and serves the clean-up of leftovers and
+// the numbering of later jobs.
 func SegmentJob(path string) (nowMS int64, ok bool) {
 	s, found := strings.CutSuffix(path, segmentSuffix)
 	if !found {

@@ -37,7 +37,7 @@ var (
 // AppendDelete appends a whole Delete frame to dst, but for lsn, durable and checksum,
 // as AppendBatch does; it can run in any goroutine. start and end, both inclusive, are
 // Unix nanoseconds, start <= end; ids ascend strictly. A frame above MaxBatchBytes, which
-// takes more than four million ids, must not be written: the caller divides it.
+// takes more than four million ids, must not be written: the caller refuses it.
 func AppendDelete(dst []byte, start, end int64, ids []base.SeriesID) []byte {
 	first := len(dst)
 	dst = begin(dst, TypeDelete)
