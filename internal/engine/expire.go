@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -16,6 +17,7 @@ type expiry struct {
 	opened  time.Time       // for the time since, by a clock that nobody sets
 	next    time.Time       // no sweep before
 	rewrite map[string]bool // packs that hold a class of which everything is hidden
+	unread  map[string]bool // packs that the last sweep could not look into
 	held    string          // why the last sweep was held back, "" if it was not
 }
 
@@ -87,12 +89,8 @@ func (m *maintenance) sweep(force bool) error {
 	if len(targets) == 0 && len(present) == 0 {
 		return nil
 	}
-	described, err := m.describe(files)
-	if err != nil {
-		return err
-	}
+	described := m.describe(files)
 	step := retention.Limit(targets, present, described)
-	m.expiry.guard.Swept(now, step)
 	if force {
 		step.Horizon = targets
 	}
@@ -102,6 +100,7 @@ func (m *maintenance) sweep(force bool) error {
 		}
 		m.removed = true
 	}
+	m.expiry.guard.Swept(now, step)
 	m.sweeps.Add(1)
 	return m.expire(described)
 }
@@ -109,6 +108,7 @@ func (m *maintenance) sweep(force bool) error {
 // expire removes the files of which everything is hidden, and has packs of which one
 // class is rewritten by the next merges.
 func (m *maintenance) expire(files []retention.File) error {
+	files = slices.DeleteFunc(files, func(f retention.File) bool { return m.expiry.unread[f.Path] })
 	horizons := m.state.horizonsNow()
 	work := retention.Plan(files, func(namespace string) (int64, bool) {
 		h := horizons.of(namespace)
@@ -131,9 +131,11 @@ func (m *maintenance) expire(files []retention.File) error {
 }
 
 // describe says of all live files which classes of series have points in them, and until
-// when.
-func (m *maintenance) describe(files *fileSet) ([]retention.File, error) {
+// when. A pack that cannot be read is said to have points of the class of all others, so
+// that they count for how far a sweep goes, and is noted as unread: it stays.
+func (m *maintenance) describe(files *fileSet) []retention.File {
 	list := make([]retention.File, 0, 64)
+	unread := make(map[string]bool)
 	cat := m.reg.now().catalog
 	classOf := func(id base.SeriesID) (class string, known, named bool) {
 		o, known := cat.ByID(id)
@@ -155,12 +157,16 @@ func (m *maintenance) describe(files *fileSet) ([]retention.File, error) {
 		for _, p := range r.packs {
 			classes, err := m.classesOf(p, classOf)
 			if err != nil {
-				return nil, err
+				if unread[p.Path] = true; !m.expiry.unread[p.Path] {
+					m.logger.Error("a pack stays, whatever has expired in it", "error", err)
+				}
+				classes = []retention.ClassEnd{{Class: "", End: p.EndTS}}
 			}
 			list = append(list, retention.File{Path: p.Path, StartTS: p.StartTS, Bytes: p.Bytes, Classes: classes})
 		}
 	}
-	return list, nil
+	m.expiry.unread = unread
+	return list
 }
 
 // class returns the class of a series: its namespace, if that has a rule or a horizon of

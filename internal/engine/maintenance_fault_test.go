@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/retention"
 	"github.com/sydradb/sydradb/internal/tags"
 )
 
@@ -123,4 +126,88 @@ func TestFailedSyncOfGeneration(t *testing.T) {
 	if n := countPoints(t, again, Query{Start: base.MinTime, End: base.MaxTime}); n != 1 {
 		t.Errorf("%d points, want 1", n)
 	}
+}
+
+// agedDatabase opens a database with points of which all but the newest two are older than
+// a day, each in a pack of its own. Those of the namespace "audit" are kept for ever,
+// others for a day. Retention begins after an hour, so long after the last edit.
+func agedDatabase(t *testing.T, fs fsys.FS) *Engine {
+	t.Helper()
+	opts := Options{MaxSegmentFiles: AlwaysPack, MergeOff: true}
+	e := openTest(t, fs, opts)
+	now := time.Now().UnixNano()
+	for _, age := range []int64{48, 24, 0} {
+		for _, name := range []string{"audit.a", "cpu"} {
+			put(t, e, resolve(t, e, name), now-age*base.Hour, 1)
+			flush(t, e)
+		}
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(25 * time.Hour)
+	opts.Retention = retention.Rules{Default: 36 * time.Hour, Classes: map[string]time.Duration{"audit": 0}}
+	return openTest(t, fs, opts)
+}
+
+// noSpaceAtWrite makes the n-th write to path fail, as if the disk were full.
+func noSpaceAtWrite(fs *fsys.Mem, path string, n int) {
+	fs.SetHook(func(op fsys.Op) fsys.Fault {
+		if op.Kind == fsys.OpWrite && op.Path == path {
+			if n--; n == 0 {
+				return fsys.Fault{Err: fsys.ErrNoSpace}
+			}
+		}
+		return fsys.Fault{}
+	})
+}
+
+// TestRetentionOnFullDisk has no room for one of the lines of MANIFEST that retention
+// writes. It is tried again before the hour is over that lies between two sweeps.
+func TestRetentionOnFullDisk(t *testing.T) {
+	for line := 1; line <= 3; line++ {
+		synctest.Test(t, func(t *testing.T) {
+			fs := fsys.NewMem()
+			e := agedDatabase(t, fs)
+			noSpaceAtWrite(fs, base.ManifestFile, line)
+			defer fs.SetHook(nil)
+			time.Sleep(time.Hour + 2*sweepInterval)
+			synctest.Wait()
+			if n := countPoints(t, e, Query{Start: base.MinTime, End: base.MaxTime}); n != 4 {
+				t.Errorf("line %d: %d points are seen, want 4", line, n)
+			}
+			if err := e.Retain(t.Context(), true); err != nil {
+				t.Error(err)
+			}
+			if s := e.Stats(); s.SegmentPoints != 4 {
+				t.Errorf("line %d: %d points are in files, want 4", line, s.SegmentPoints)
+			}
+		})
+	}
+}
+
+// TestRetentionPassesPacksBy lets expire what there is beside a pack that cannot be read.
+func TestRetentionPassesPacksBy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e := agedDatabase(t, fs)
+		bad := dataFiles(t, fs)[0] // of "audit"
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind == fsys.OpOpen && op.Path == bad {
+				return fsys.Fault{Err: errInjected}
+			}
+			return fsys.Fault{}
+		})
+		defer fs.SetHook(nil)
+		if err := e.Retain(t.Context(), true); !errors.Is(err, errInjected) {
+			t.Errorf("looking for dead series ended with %v", err)
+		}
+		fs.SetHook(nil)
+		if files := dataFiles(t, fs); len(files) != 4 || !slices.Contains(files, bad) {
+			t.Errorf("files %v", files)
+		}
+		if n := countPoints(t, e, Query{Start: base.MinTime, End: base.MaxTime}); n != 4 {
+			t.Errorf("%d points are seen, want 4", n)
+		}
+	})
 }
