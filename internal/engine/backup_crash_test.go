@@ -166,6 +166,7 @@ func (b *backups) again(disk *fsys.Mem) error {
 // TestSnapshotCrash cuts the power before every operation on the disk while a snapshot is
 // made and restored.
 func TestSnapshotCrash(t *testing.T) {
+	reuseMemory(t)
 	cuts, seeds := 0, uint64(4)
 	if raceEnabled {
 		seeds = 1
@@ -198,6 +199,7 @@ func TestSnapshotCrash(t *testing.T) {
 // TestSnapshotFaults lets each operation on the disk fail in turn while a snapshot is made
 // and restored: there is an error, or all went well.
 func TestSnapshotFaults(t *testing.T) {
+	reuseMemory(t)
 	runs, stride := 0, int64(10)
 	if raceEnabled {
 		stride = 60

@@ -145,6 +145,7 @@ func separateWays(n uint64) error {
 // TestCopiesAreIndependent writes to a database, to a snapshot of it and to what that was
 // restored to: each has what was written to it, and nothing else.
 func TestCopiesAreIndependent(t *testing.T) {
+	reuseMemory(t)
 	if err := separateWays(60); err != nil {
 		t.Error(err)
 	}

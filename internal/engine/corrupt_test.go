@@ -98,6 +98,7 @@ func readDamaged(fs *fsys.Mem, want contents) (refused bool, err error) {
 // TestBitFlips flips each bit of each file of a closed database. Reading then returns
 // the right points or an error, never other points.
 func TestBitFlips(t *testing.T) {
+	reuseMemory(t)
 	fs, want := closedDatabase(t)
 	rng := rand.New(rand.NewPCG(1, 1))
 	stride := 1
@@ -131,6 +132,7 @@ func TestBitFlips(t *testing.T) {
 // TestBitFlipsOfPacksAndDeletions is TestBitFlips for a database with packs, deletions,
 // objects and refs, and cuts their files as well.
 func TestBitFlipsOfPacksAndDeletions(t *testing.T) {
+	reuseMemory(t)
 	m := mixedDatabase(t)
 	stride := 5
 	if raceEnabled {
@@ -212,6 +214,7 @@ func flipLogOfKilled(stride int) error {
 
 // TestLogFlips verifies that damage inside a log is not taken for its torn end.
 func TestLogFlips(t *testing.T) {
+	reuseMemory(t)
 	stride := 1
 	if raceEnabled {
 		stride = 29
@@ -223,6 +226,7 @@ func TestLogFlips(t *testing.T) {
 
 // TestCutFiles cuts each file of a closed database at each length, and removes it.
 func TestCutFiles(t *testing.T) {
+	reuseMemory(t)
 	fs, want := closedDatabase(t)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, file := range filesOf(t, fs, "") {

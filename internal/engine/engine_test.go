@@ -154,6 +154,7 @@ func readRaw(e *Engine) (points int, err error) {
 
 // TestRefusedBatches verifies the errors of batches that cannot be stored.
 func TestRefusedBatches(t *testing.T) {
+	reuseMemory(t)
 	e := openTest(t, fsys.NewMem(), Options{})
 	rows := rowsOf(t, e, 3, 1, 1)
 	rows[1].TS = base.MaxTime + 1

@@ -660,6 +660,7 @@ func TestReadOnlyLimit(t *testing.T) {
 
 // TestReadOnlyBitFlips is TestBitFlips for an opening that repairs nothing.
 func TestReadOnlyBitFlips(t *testing.T) {
+	reuseMemory(t)
 	fs, want := closedDatabase(t)
 	stride := 23
 	if raceEnabled {

@@ -150,6 +150,7 @@ func (m *mixed) each(t *testing.T, fn func(file string, data []byte)) {
 }
 
 func TestRepairFlippedBits(t *testing.T) {
+	reuseMemory(t)
 	m := mixedDatabase(t)
 	stride := 13
 	if raceEnabled {
@@ -258,6 +259,7 @@ func packsOf(t *testing.T, fs fsys.FS) (packs []string) {
 }
 
 func TestRepairSavesTheSoundBlocksOfAPack(t *testing.T) {
+	reuseMemory(t)
 	m := mixedDatabase(t)
 	file := packsOf(t, m.fs)[1]
 	most := 0
@@ -342,6 +344,7 @@ func TestRepairWithoutCatalog(t *testing.T) {
 
 // Either kind of frame tells the id; only one of them has the name.
 func TestRepairOfACatalogFrame(t *testing.T) {
+	reuseMemory(t)
 	m := mixedDatabase(t)
 	file := base.CatalogFile(1)
 	named := make(map[int]int)
@@ -727,6 +730,7 @@ func (m *mixed) damageMany(t *testing.T) *fsys.Mem {
 // A repair may be cut short anywhere: the next one ends with the same answers, and an
 // opening between the two is refused or answers the same, too.
 func TestRepairCutShort(t *testing.T) {
+	reuseMemory(t)
 	m := mixedDatabase(t)
 	for name, fs := range map[string]*fsys.Mem{"many": m.damageMany(t), "catalog": m.copy(), "manifest": m.copy()} {
 		switch name {
@@ -781,6 +785,7 @@ func TestRepairCutShort(t *testing.T) {
 
 // A repair that fails, at whichever operation, can be tried again.
 func TestRepairThatFails(t *testing.T) {
+	reuseMemory(t)
 	m := mixedDatabase(t)
 	damaged := m.damageMany(t)
 	rng := rand.New(rand.NewPCG(1, 2))
