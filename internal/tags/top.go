@@ -20,6 +20,10 @@ type ValueCount struct {
 	Series int
 }
 
+// countMany is how many values are counted at a time, with writers kept out: keys may take
+// millions of them.
+const countMany = 4096
+
 // Top returns the n keys with the most values, all keys if n is 0, the most first, and
 // of equals that which more series have. It takes no lock for long.
 func (ix *Index) Top(n int) []Cardinality {
@@ -28,14 +32,16 @@ func (ix *Index) Top(n int) []Cardinality {
 	for _, key := range ix.dict.Keys() {
 		c := Cardinality{Key: key}
 		pairs = ix.dict.AppendValues(pairs[:0], key, 0)
-		ix.mu.RLock()
-		for _, pair := range pairs {
-			if count := ix.mu.count(pair); count > 0 {
-				c.Values++
-				c.Series += count // the lists of a key are disjoint: T2
+		for some := range slices.Chunk(pairs, countMany) {
+			ix.mu.RLock()
+			for _, pair := range some {
+				if count := ix.mu.count(pair); count > 0 {
+					c.Values++
+					c.Series += count // the lists of a key are disjoint: T2
+				}
 			}
+			ix.mu.RUnlock()
 		}
-		ix.mu.RUnlock()
 		if c.Values > 0 {
 			found = append(found, c)
 		}
@@ -49,7 +55,7 @@ func (ix *Index) Top(n int) []Cardinality {
 // 0, the most first, equals in the order of their bytes. It takes no lock for long.
 func (ix *Index) TopValues(key string, n int) []ValueCount {
 	var found []ValueCount
-	for some := range slices.Chunk(ix.dict.AppendValues(nil, key, 0), 4096) {
+	for some := range slices.Chunk(ix.dict.AppendValues(nil, key, 0), countMany) {
 		counts := make([]int, len(some))
 		ix.mu.RLock()
 		for i, pair := range some {
@@ -62,8 +68,8 @@ func (ix *Index) TopValues(key string, n int) []ValueCount {
 				found = append(found, ValueCount{value, counts[i]})
 			}
 		}
-		// Keys may take millions of values: only those that may be among the first stay.
-		if n > 0 && len(found) > 2*n+4096 {
+		// Only those that may be among the first stay.
+		if n > 0 && len(found) > 2*n+countMany {
 			found = top(found, n, moreSeries)
 		}
 	}
