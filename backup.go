@@ -28,7 +28,7 @@ import (
 func (db *DB) Snapshot(ctx context.Context, dir string) error {
 	err := buildDir(dir, func(fs fsys.FS, _ string) error { return db.e.Snapshot(ctx, fs) })
 	if err != nil {
-		return fmt.Errorf("sydradb: snapshot to %s: %w", dir, err)
+		return fmt.Errorf("sydradb: snapshot to %s: %w", dir, noSpace(err))
 	}
 	return nil
 }
@@ -50,7 +50,7 @@ func Restore(ctx context.Context, src, dst string) (err error) {
 		err = errors.Join(err, closeFS(source))
 	}
 	if err != nil {
-		return fmt.Errorf("sydradb: restore %s to %s: %w", src, dst, err)
+		return fmt.Errorf("sydradb: restore %s to %s: %w", src, dst, noSpace(err))
 	}
 	return nil
 }

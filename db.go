@@ -64,7 +64,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 		MaxSeries:       o.MaxSeries,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("sydradb: open %s: %w", dir, errors.Join(err, closeFS(fs)))
+		return nil, fmt.Errorf("sydradb: open %s: %w", dir, errors.Join(noSpace(err), closeFS(fs)))
 	}
 	return &DB{e: e, fs: fs}, nil
 }

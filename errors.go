@@ -1,6 +1,9 @@
 package sydradb
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/engine"
@@ -61,3 +64,11 @@ var ErrSeriesLimit = catalog.ErrSeriesLimit
 // ErrInvalidSeries matches what [DB.Series] returns for a name or tag that a series
 // cannot have. The message says what is wrong with it.
 var ErrInvalidSeries = catalog.ErrInvalid
+
+// noSpace returns err as one that matches ErrDiskFull, if that is what it is about.
+func noSpace(err error) error {
+	if errors.Is(err, fsys.ErrNoSpace) && !errors.Is(err, ErrDiskFull) {
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
+	return err
+}

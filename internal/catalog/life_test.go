@@ -233,7 +233,7 @@ func TestSeriesLimit(t *testing.T) {
 		"by id":  func() (base.Ordinal, error) { return c.ResolveID(6, tagsOf("own", "value")) },
 	} {
 		_, err := resolve()
-		if !errors.Is(err, ErrSeriesLimit) || !strings.Contains(err.Error(), "allows 2") {
+		if !errors.Is(err, ErrSeriesLimit) || !strings.Contains(err.Error(), "2 are allowed") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

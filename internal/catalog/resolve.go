@@ -103,7 +103,7 @@ func (c *Catalog) roomLocked() error {
 	case c.mu.refusal != nil:
 		return c.mu.refusal
 	case c.opts.MaxSeries > 0 && c.mu.count >= c.opts.MaxSeries:
-		return fmt.Errorf("%w: there are %d, and max_series allows %d; delete or expire others, or raise it",
+		return fmt.Errorf("%w: there are %d, and %d are allowed; delete others, let them expire, or raise the limit",
 			ErrSeriesLimit, c.mu.count, c.opts.MaxSeries)
 	case c.mu.next == maxSeries:
 		return fmt.Errorf("all %d ordinals of series are given", uint32(maxSeries))

@@ -3,6 +3,7 @@ package compact
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -41,7 +42,12 @@ type RunOptions struct {
 func Run(ctx context.Context, fs fsys.FS, job Job, src Source, o RunOptions) ([]manifest.Entry, error) {
 	files, err := write(ctx, fs, &job, src, o)
 	if err != nil {
-		return nil, fmt.Errorf("merge %d files of bucket %d (%s): %w", len(job.Inputs), job.Bucket, job.Kind, err)
+		width := "hour"
+		if job.Width == base.Day {
+			width = "day"
+		}
+		return nil, fmt.Errorf("merge %d files of the %s from %s: %w", len(job.Inputs), width,
+			time.Unix(0, job.Bucket).UTC().Format("2006-01-02T15:04Z"), err)
 	}
 	for i := range files {
 		e := &files[i]

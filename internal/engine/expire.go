@@ -53,7 +53,7 @@ func (e *Engine) Retain(ctx context.Context, force bool) error {
 		m.removed = true
 		err := m.sweep(force)
 		if err == nil {
-			err = m.settle()
+			err = m.settle(true)
 		}
 		return err
 	})
@@ -103,6 +103,16 @@ func (m *maintenance) sweep(force bool) error {
 	m.expiry.guard.Swept(now, step)
 	m.sweeps.Add(1)
 	return m.expire(described)
+}
+
+// expireNow is expire for the horizons in force, whoever moved them: which packs are to be
+// rewritten is not in MANIFEST, and the process that moved a horizon may have ended since.
+func (m *maintenance) expireNow() error {
+	files, _, present := m.state.moment()
+	if len(present) == 0 {
+		return nil
+	}
+	return m.expire(m.describe(files))
 }
 
 // expire removes the files of which everything is hidden, and has packs of which one

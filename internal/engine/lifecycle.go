@@ -23,16 +23,18 @@ import (
 // they carry, see writer.refuse. When a quarter of the catalog is dead, the register is
 // built anew without them, and so is the CATALOG file, as its next generation.
 
-// bury finds the series that are dead and lets them go.
-func (m *maintenance) bury() error {
+// bury finds the series that are dead and lets them go. With all set the register and
+// CATALOG are made anew even if few of theirs are dead.
+func (m *maintenance) bury(all bool) error {
 	if !m.removed || m.writer.failed() != nil {
 		return nil
 	}
 	const tries = 3 // flushes may keep on bringing files
 	for range tries {
-		done, err := m.tryBury()
+		done, err := m.tryBury(all)
 		if err != nil || done {
-			m.removed = err != nil
+			// What a damaged pack names is not known, now or when asked again.
+			m.removed = err != nil && !errors.Is(err, base.ErrCorrupt)
 			return err
 		}
 	}
@@ -41,7 +43,7 @@ func (m *maintenance) bury() error {
 
 // tryBury is bury for the files of this moment. It returns false if there were others
 // when the loop had its say.
-func (m *maintenance) tryBury() (done bool, err error) {
+func (m *maintenance) tryBury(all bool) (done bool, err error) {
 	files, _, _ := m.state.moment()
 	reg := m.reg.now()
 	cat := reg.catalog
@@ -56,11 +58,11 @@ func (m *maintenance) tryBury() (done bool, err error) {
 			candidates = append(candidates, o)
 		}
 	}
-	if len(candidates) == 0 {
+	if len(candidates) == 0 && (!all || cat.Dead() == 0) {
 		return true, nil
 	}
 	renewed := false
-	if !m.writer.between(func() { done, renewed = m.declareDead(files, candidates) }) {
+	if !m.writer.between(func() { done, renewed = m.declareDead(files, candidates, all) }) {
 		return true, nil // closing
 	}
 	if renewed {
@@ -112,8 +114,8 @@ func (m *maintenance) eachSeries(p *packFile, fn func(base.SeriesID)) error {
 
 // declareDead lets go of those candidates that no memtable names, if the live files are
 // still those in which they were looked for. It runs in the writer loop. renewed reports
-// that the register was built anew.
-func (m *maintenance) declareDead(files *fileSet, candidates []base.Ordinal) (done, renewed bool) {
+// that the register was built anew: when a quarter is dead, or any with all set.
+func (m *maintenance) declareDead(files *fileSet, candidates []base.Ordinal, all bool) (done, renewed bool) {
 	s := m.state
 	m.reg.renewal.Lock()
 	defer m.reg.renewal.Unlock()
@@ -125,18 +127,17 @@ func (m *maintenance) declareDead(files *fileSet, candidates []base.Ordinal) (do
 	dead := slices.DeleteFunc(candidates, func(o base.Ordinal) bool {
 		return s.mu.active.Names(o) || s.mu.frozen != nil && s.mu.frozen.Names(o)
 	})
-	if len(dead) == 0 {
-		s.mu.Unlock()
-		return true, false
-	}
 	reg := m.reg.now()
-	reg.index.Remove(dead, reg.catalog.Pairs)
-	reg.catalog.Kill(dead)
-	m.reg.deaths.Add(1)
+	if len(dead) > 0 {
+		reg.index.Remove(dead, reg.catalog.Pairs)
+		reg.catalog.Kill(dead)
+		m.reg.deaths.Add(1)
+		m.logger.Debug("series are dead", "count", len(dead))
+	}
 	s.mu.Unlock()
-	m.logger.Debug("series are dead", "count", len(dead))
 
-	if dead := reg.catalog.Dead(); dead*4 < dead+reg.catalog.Len() {
+	gone := reg.catalog.Dead()
+	if gone == 0 || !all && gone*4 < gone+reg.catalog.Len() {
 		return true, false
 	}
 	m.renew(reg)

@@ -151,7 +151,7 @@ func (m *maintenance) round() {
 	if !m.opts.MergeOff {
 		m.mergeNext()
 	}
-	if err := m.settle(); err != nil {
+	if err := m.settle(false); err != nil {
 		m.complain("upkeep failed", err)
 	}
 }
@@ -164,11 +164,12 @@ func (m *maintenance) complain(what string, err error) {
 }
 
 // settle draws the consequences of jobs: deletions that are done and series that are
-// dead go, and so do the files that no reader needs.
-func (m *maintenance) settle() error {
+// dead go, and so do the files that no reader needs. With all set, CATALOG is written anew
+// without the dead however few they are.
+func (m *maintenance) settle(all bool) error {
 	err := m.dropTombstones()
 	if err == nil {
-		err = m.bury()
+		err = m.bury(all)
 	}
 	m.unlink()
 	m.measure()
@@ -231,26 +232,32 @@ func (e *Engine) Compact(ctx context.Context) error {
 	m := e.maintenance
 	return m.do(ctx, func(ctx context.Context) error {
 		m.removed = true
-		err := m.mergeAll(ctx)
+		err := m.expireNow()
 		if err == nil {
-			err = m.settle()
+			err = m.mergeAll(ctx)
 		}
-		return err
+		return errors.Join(err, m.settle(true))
 	})
 }
 
-// mergeAll merges until nothing is left to do, quiet or not.
+// mergeAll merges until nothing is left to do, quiet or not. It goes around damaged files,
+// and returns what is wrong with them.
 func (m *maintenance) mergeAll(ctx context.Context) error {
+	clear(m.bad) // the report is not to depend on what was tried before
+	var damage []error
 	for {
 		jobs := m.plan(true)
 		if len(jobs) == 0 {
-			return nil
+			return errors.Join(damage...)
 		}
 		for i := range jobs {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := m.merge(ctx, &jobs[i]); err != nil {
+			err := m.merge(ctx, &jobs[i])
+			if errors.Is(err, base.ErrCorrupt) {
+				damage = append(damage, err)
+			} else if err != nil {
 				return err
 			}
 		}

@@ -352,3 +352,75 @@ func TestRetentionOfAdoptedSeries(t *testing.T) {
 		}
 	})
 }
+
+// TestCompactFinishesRetention leaves the rewriting of packs that a sweep of an earlier
+// process has made work of to Compact.
+func TestCompactFinishesRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		opts := Options{
+			MaxSegmentFiles: AlwaysPack, MergeOff: true,
+			Retention: retention.Rules{Classes: map[string]time.Duration{"cpu": time.Hour}},
+		}
+		e := openTest(t, fs, opts)
+		now := time.Now().UnixNano()
+		for i := range 5 {
+			put(t, e, resolve(t, e, fmt.Sprintf("cpu.m%d", i)), now, 1)
+			put(t, e, resolve(t, e, fmt.Sprintf("disk.m%d", i)), now, 1)
+		}
+		if err := e.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		if err := errors.Join(e.Retain(t.Context(), true), e.Close()); err != nil {
+			t.Fatal(err)
+		}
+		e = openTest(t, fs, opts)
+		if s := e.Stats(); s.SegmentPoints != 10 {
+			t.Fatalf("%d points are in files", s.SegmentPoints)
+		}
+		if err := e.Compact(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := e.Stats(); s.SegmentPoints != 5 || s.Series != 5 {
+			t.Errorf("%d points of %d series are left in files", s.SegmentPoints, s.Series)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		e = openTest(t, fs, opts)
+		if s := e.Stats(); s.Series != 5 {
+			t.Errorf("%d series when opened again: CATALOG still has the dead", s.Series)
+		}
+	})
+}
+
+// TestCompactGoesAroundDamage merges the other days when the files of one are damaged.
+func TestCompactGoesAroundDamage(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{MaxSegmentFiles: AlwaysPack, MergeOff: true, CacheBytes: -1})
+	s := resolve(t, e, "a")
+	for day := range int64(3) {
+		for hour := range int64(2) {
+			put(t, e, s, day*base.Day+hour*base.Hour, 1)
+			flush(t, e)
+		}
+	}
+	files := dataFiles(t, fs)
+	data, err := fsys.ReadFile(fs, files[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	if err := fsys.WriteFileAtomic(fs, files[2], data); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the same when asked again
+		if err := e.Compact(t.Context()); !errors.Is(err, base.ErrCorrupt) || !strings.Contains(err.Error(), files[2]) {
+			t.Errorf("error %v", err)
+		}
+		if left := e.Stats().SegmentFiles; left != 4 {
+			t.Errorf("%d files are left, want 2 and the 2 of the damaged day", left)
+		}
+	}
+}

@@ -234,7 +234,7 @@ func (r *player) step(s step) error {
 // background merging may come across.
 func (e *Engine) mergeNow() error {
 	m := e.maintenance
-	return m.do(context.Background(), func(ctx context.Context) error { return errors.Join(m.mergeAll(ctx), m.settle()) })
+	return m.do(context.Background(), func(ctx context.Context) error { return errors.Join(m.mergeAll(ctx), m.settle(true)) })
 }
 
 // acknowledged takes note of a batch that was written.

@@ -79,7 +79,7 @@ func (h *held) stats(last, durable base.LSN) Stats {
 	s := Stats{
 		State:         "readonly",
 		LastLSN:       uint64(last),
-		DurableLSN:    uint64(max(durable, h.state.FlushedLSN)),
+		DurableLSN:    uint64(max(durable, h.state.FlushedLSN, h.state.LastLSN)),
 		FlushedLSN:    uint64(h.state.FlushedLSN),
 		CatalogBytes:  h.state.Catalog.Bytes,
 		ManifestBytes: h.state.Bytes,
