@@ -43,8 +43,9 @@ type Policy struct {
 	// not say so of what a job made of that file. It is asked of files that no other job
 	// takes, one at a time; nil for none.
 	Rewrite func(*manifest.Entry) bool
-	// Claimed reports whether a file is the input of a job that is under way: nothing
-	// that needs it is planned. nil for none.
+	// Claimed reports whether a file is the input of a job that is under way, or cannot
+	// be read: nothing that needs it is planned, and what else is due goes on around it.
+	// nil for none.
 	Claimed func(path string) bool
 }
 
@@ -92,8 +93,8 @@ func (p *planner) day(wide, hours []run) {
 		if !p.anyClaimed(wide) && !p.anyClaimed(hours) {
 			runs := slices.Concat(wide, hours)
 			p.add(KindDay, base.DayStart(runs[0].bucket), base.Day, runs)
-		}
-		return
+			return
+		} // else hour by hour, as far as it can be done
 	}
 	if p.quiet(lastWall(wide), quietHourMS) {
 		p.rewrite(wide)
@@ -111,9 +112,6 @@ func (p *planner) day(wide, hours []run) {
 // hour plans one hour of a day that is not merged as a whole.
 func (p *planner) hour(wide, runs []run) {
 	whole := p.quiet(lastWall(runs), quietHourMS)
-	if whole && len(runs) > 1 && p.anyClaimed(runs) {
-		return // it is to become one run, and soon can
-	}
 	for len(runs) > 0 {
 		n := p.stretch(wide, runs)
 		switch {

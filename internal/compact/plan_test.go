@@ -214,17 +214,17 @@ func TestPlanClaimed(t *testing.T) {
 			claimed: "h0 s4 xb",
 		},
 		{
-			name:    "a quiet hour waits",
+			name:    "the rest of a quiet hour",
 			live:    "h0 s1 -40, h0 s2 -40, h0 s3 -40, h1 s4 -40, h1 s5 -40",
 			claimed: "h0 s1 -40",
-			want:    "hour h1: h1 s4 -40, h1 s5 -40",
+			want:    "hour h0: h0 s2 -40, h0 s3 -40\nhour h1: h1 s4 -40, h1 s5 -40",
 		},
 		{
-			name:    "a day waits",
+			name:    "the other hours of a day",
 			live:    "h0 s1 -40, h0 s2 -40, h1 s3 -40, h24 s4",
 			claimed: "h1 s3 -40",
 			all:     true,
-			want:    "day d1: h24 s4",
+			want:    "hour h0: h0 s1 -40, h0 s2 -40\nday d1: h24 s4",
 		},
 	}
 	for _, test := range tests {

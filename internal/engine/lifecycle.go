@@ -26,7 +26,15 @@ import (
 // bury finds the series that are dead and lets them go. With all set the register and
 // CATALOG are made anew even if few of theirs are dead.
 func (m *maintenance) bury(all bool) error {
-	if !m.removed || m.writer.failed() != nil {
+	if m.writer.failed() != nil {
+		return nil
+	}
+	if m.stale {
+		if err := m.nextGeneration(); err != nil {
+			return err
+		}
+	}
+	if !m.removed {
 		return nil
 	}
 	const tries = 3 // flushes may keep on bringing files
@@ -164,7 +172,7 @@ func (m *maintenance) renew(old *register) {
 // nextGeneration writes the CATALOG file anew, without the dead.
 func (m *maintenance) nextGeneration() error {
 	reg := m.reg.now()
-	return m.ledger.nextGeneration(reg.catalog, func() (living []base.Ordinal) {
+	err := m.ledger.nextGeneration(reg.catalog, func() (living []base.Ordinal) {
 		for o := range reg.catalog.Living() {
 			if reg.index.Contains(o) { // what no record has introduced is in no file
 				living = append(living, o)
@@ -172,6 +180,8 @@ func (m *maintenance) nextGeneration() error {
 		}
 		return living
 	})
+	m.stale = err != nil
+	return err
 }
 
 // nextGeneration writes the living series to a new CATALOG file, which takes the place of

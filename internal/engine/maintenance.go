@@ -47,6 +47,7 @@ type maintenance struct {
 	bad     map[string]bool     // inputs of merges that failed: left alone from then on
 	cleared map[clearedKey]bool // files that a deletion does not concern
 	removed bool                // points have gone, so series may have died
+	stale   bool                // CATALOG holds series that are dead and forgotten
 }
 
 // order is something that a caller wants maintenance to do.
