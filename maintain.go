@@ -9,7 +9,7 @@ import "context"
 // The space is given back by merging, soonest by [DB.Compact].
 //
 // Errors are those of [DB.Write]; with [ErrTooLarge], four million series are too many
-// for one Delete.
+// for one Delete, and with [ErrOverloaded] deletions from 64 million wait for merging.
 func (db *DB) Delete(ctx context.Context, sel Selector, start, end int64) (series int, err error) {
 	return db.e.Delete(ctx, sel.engine(), start, end)
 }

@@ -24,6 +24,9 @@ func (e *Engine) Delete(ctx context.Context, sel Selector, start, end int64) (se
 	if len(ids) == 0 {
 		return 0, nil
 	}
+	if waiting := e.state.deletions(); waiting+len(ids) > e.opts.MaxDeletions {
+		return 0, fmt.Errorf("%w: deletions from %d series wait for merging to apply them; compact the database first", ErrOverloaded, waiting)
+	}
 	r := e.requests.get()
 	r.frame = wal.AppendDelete(r.frame[:0], start, end, ids)
 	if size := len(r.frame); size > wal.MaxBatchBytes {
@@ -51,4 +54,14 @@ func (s *state) selectIDs(sel Selector) []base.SeriesID {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// deletions returns how many series the deletions have that files still wait for.
+func (s *state) deletions() (series int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, t := range s.mu.tombstones {
+		series += len(t.IDs)
+	}
+	return series
 }

@@ -424,3 +424,25 @@ func TestCompactGoesAroundDamage(t *testing.T) {
 		}
 	}
 }
+
+// TestDeletionsAreBounded refuses deletions when too many wait to be applied.
+func TestDeletionsAreBounded(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{MergeOff: true, MaxDeletions: 3})
+	for i := range 2 {
+		put(t, e, resolve(t, e, fmt.Sprint("m", i)), 1, 1)
+	}
+	flush(t, e)
+	all := Selector{}
+	if n, err := e.Delete(t.Context(), all, 5, 6); n != 2 || err != nil {
+		t.Fatalf("deleted from %d series: %v", n, err)
+	}
+	if _, err := e.Delete(t.Context(), all, 7, 8); !errors.Is(err, ErrOverloaded) {
+		t.Errorf("error %v", err)
+	}
+	if err := e.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := e.Delete(t.Context(), all, 1, 1); n != 2 || err != nil {
+		t.Errorf("after compaction deleted from %d series: %v", n, err)
+	}
+}

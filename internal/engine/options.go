@@ -47,6 +47,7 @@ const (
 	defaultCacheBytes    = 64 << 20
 
 	defaultMaxSegmentFiles = 64
+	defaultMaxDeletions    = 64 << 20 // 512 MiB
 
 	// bytesPerActiveSeries scales the memtable with the number of series in it: with
 	// half a million of them the default size would flush every few points a series,
@@ -86,6 +87,9 @@ type Options struct {
 
 	// Now is the wall clock. Tests set it.
 	Now func() time.Time
+	// MaxDeletions bounds the series, each counted as often as it was deleted from, of
+	// deletions that files still wait for: they are held in memory. Tests make it small.
+	MaxDeletions int
 	// RotateBytes is the size at which the log goes on in a new file. Tests make it small.
 	RotateBytes int64
 	// RewriteSlack is what the MANIFEST may grow by before it is written anew, see
@@ -126,6 +130,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.RewriteSlack == 0 {
 		o.RewriteSlack = manifest.RewriteSlack
+	}
+	if o.MaxDeletions == 0 {
+		o.MaxDeletions = defaultMaxDeletions
 	}
 	if o.RotateBytes == 0 {
 		o.RotateBytes = walRotateBytes
