@@ -296,3 +296,42 @@ func seesOf(e *Engine, s *Series, want int) error {
 	}
 	return nil
 }
+
+// TestBatchesUnderWayWhenSeriesDie has batches in the hands of their writers when a
+// series is declared dead. The loop sends back the one that names it, and takes the other.
+func TestBatchesUnderWayWhenSeriesDie(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{MergeOff: true})
+	a, b := resolve(t, e, "a"), resolve(t, e, "b")
+	put(t, e, a, 1, 1)
+	put(t, e, b, 1, 1)
+	var encoded []*request
+	for _, s := range []*Series{a, b} {
+		r := e.requests.get()
+		if err := e.encode(r, []base.Row{{TS: 2, Value: 2, Ordinal: s.Ordinal()}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		encoded = append(encoded, r)
+	}
+	if _, err := e.Delete(t.Context(), Selector{IDs: []base.SeriesID{a.ID}}, base.MinTime, base.MaxTime); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []error{errStale, nil} {
+		if _, err := e.submit(t.Context(), encoded[i]); err != want {
+			t.Errorf("batch %d: %v, want %v", i, err, want)
+		}
+	}
+	if n := countPoints(t, e, everything); n != 2 {
+		t.Errorf("%d points are there, want the two of b", n)
+	}
+	dead := a.Ordinal()
+	put(t, e, a, 2, 2)
+	if a.Ordinal() == dead {
+		t.Error("the ordinal of the dead stands for the living")
+	}
+	if err := seesOf(e, a, 1); err != nil {
+		t.Error(err)
+	}
+}
