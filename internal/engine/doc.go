@@ -15,7 +15,8 @@
 //	upkeep.go       what the loop does besides: syncs, marks, when to flush
 //	flush.go        from a frozen memtable to files and a MANIFEST edit
 //	ledger.go       MANIFEST and CATALOG: edits, numbers of jobs, unlinks
-//	maintenance.go  merges, and what follows from them; mergesource.go reads their inputs
+//	maintenance.go  the goroutine, deletions that are done, unlinks
+//	compaction.go   merges; mergesource.go reads their inputs
 //	expire.go       retention
 //	lifecycle.go    the end of series, and the catalog without them
 //	disklimit.go    the bound on what the directory takes

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -44,7 +43,7 @@ type maintenance struct {
 
 	// What follows belongs to the goroutine.
 	expiry  expiry
-	bad     map[string]bool     // inputs of merges that failed: left alone from then on
+	bad     map[string]bool     // damaged inputs of merges: left alone from then on
 	cleared map[clearedKey]bool // files that a deletion does not concern
 	removed bool                // points have gone, so series may have died
 	stale   bool                // CATALOG holds series that are dead and forgotten
@@ -220,145 +219,6 @@ func (m *maintenance) slowDown(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Compact merges all files as far as possible, applies all deletions, and waits for it.
-func (e *Engine) Compact(ctx context.Context) error {
-	if err := e.writable(); err != nil {
-		return err
-	}
-	if err := e.Flush(ctx); err != nil {
-		return err
-	}
-	m := e.maintenance
-	return m.do(ctx, func(ctx context.Context) error {
-		m.removed = true
-		err := m.expireNow()
-		if err == nil {
-			err = m.mergeAll(ctx)
-		}
-		return errors.Join(err, m.settle(true))
-	})
-}
-
-// mergeAll merges until nothing is left to do, quiet or not. It goes around damaged files,
-// and returns what is wrong with them.
-func (m *maintenance) mergeAll(ctx context.Context) error {
-	clear(m.bad) // the report is not to depend on what was tried before
-	var damage []error
-	for {
-		jobs := m.plan(true)
-		if len(jobs) == 0 {
-			return errors.Join(damage...)
-		}
-		for i := range jobs {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			err := m.merge(ctx, &jobs[i])
-			if errors.Is(err, base.ErrCorrupt) {
-				damage = append(damage, err)
-			} else if err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// mergeNext does the most urgent merge that is due, if there is one, and has maintenance
-// come back for the next: what callers ask for comes in between.
-func (m *maintenance) mergeNext() {
-	jobs := m.plan(false)
-	if len(jobs) == 0 {
-		return
-	}
-	if err := m.merge(m.ctx, &jobs[0]); err != nil {
-		m.complain("merging failed", err)
-		return
-	}
-	m.changed()
-}
-
-// plan returns the merges to be done now; with all set, whether files are quiet or not.
-func (m *maintenance) plan(all bool) []compact.Job {
-	files, tombstones, _ := m.state.moment()
-	return compact.Plan(files.list(), compact.Policy{
-		MaxSegmentFiles: m.opts.MaxSegmentFiles,
-		NowMS:           m.opts.Now().UnixMilli(),
-		All:             all,
-		Rewrite:         func(e *manifest.Entry) bool { return m.mustRewrite(files, tombstones, e) },
-		Claimed:         func(path string) bool { return m.bad[path] },
-	})
-}
-
-// merge runs one job and publishes what it wrote.
-func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
-	began := time.Now()
-	ms := m.ledger.begin()
-	defer m.ledger.end(ms)
-	source, err := m.newMergeSource(job)
-	if err == nil {
-		defer source.close()
-		job.Applied = max(job.Applied, source.applied)
-		var out []manifest.Entry
-		out, err = compact.Run(ctx, m.fs, *job, source, compact.RunOptions{NowMS: ms, MaxSegmentFiles: m.opts.MaxSegmentFiles})
-		if err == nil {
-			err = m.publishMerge(ms, job, out)
-			m.removed = m.removed || seriesIn(out) < len(source.series)
-		}
-	}
-	if err != nil {
-		if errors.Is(err, base.ErrCorrupt) {
-			for i := range job.Inputs {
-				m.bad[job.Inputs[i].Path] = true // the next plan goes around them
-			}
-		}
-		return err
-	}
-	m.merges.Add(1)
-	m.logger.Debug("merged", "kind", job.Kind, "files", len(job.Inputs), "bucket", job.Bucket, "took", time.Since(began))
-	m.unlink()
-	m.measure()
-	return nil
-}
-
-// publishMerge makes the files that a job wrote live in place of its inputs.
-func (m *maintenance) publishMerge(ms int64, job *compact.Job, out []manifest.Entry) error {
-	written, inputs := pathsOf(out), pathsOf(job.Inputs)
-	files, _, _ := m.state.moment()
-	if !compact.Allowed(job.Inputs, files.list()) {
-		m.ledger.discard(written)
-		return fmt.Errorf("merge of %d files of bucket %d: another file has come between them", len(inputs), job.Bucket)
-	}
-	err := m.ledger.syncDirs(written)
-	if plant.Bug(plant.UnlinkBeforeEdit) {
-		m.ledger.discard(inputs)
-	}
-	if err == nil {
-		err = m.ledger.commit(ms, manifest.Edit{Add: out, Remove: inputs}, func() {
-			m.state.publishFiles(out, inputs)
-		})
-	}
-	if err != nil && !errors.Is(err, ErrStorageFailed) {
-		m.ledger.discard(written)
-	}
-	return err
-}
-
-// seriesIn returns how many series the output of one merge holds.
-func seriesIn(out []manifest.Entry) (n int) {
-	for i := range out {
-		n += max(out[i].Segments, 1) // the packs of one job are disjoint in series
-	}
-	return n
-}
-
-func pathsOf(files []manifest.Entry) []string {
-	paths := make([]string, len(files))
-	for i := range files {
-		paths[i] = files[i].Path
-	}
-	return paths
 }
 
 // clearedKey is a file and the LSN of a deletion that has nothing to hide in it.
