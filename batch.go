@@ -59,9 +59,10 @@ func (b *Batch) Reset() { b.rows, b.series, b.foreign = b.rows[:0], b.series[:0]
 // ([ErrOverloaded]). If ctx ends before the turn came, nothing is stored; if it ends
 // later, whether the batch is stored is not known, and writing it again is harmless.
 // Other errors, with nothing stored: a [*PointError] for the first point that cannot be
-// stored, [ErrTooLarge], [ErrDiskFull], [ErrReadOnly], [ErrClosed]. With [ErrStorageFailed] the batch is
-// not visible, but may be there when the database is opened again. An empty batch is
-// written without any effect.
+// stored, [ErrTooLarge], [ErrDiskFull], [ErrReadOnly], [ErrClosed], and [ErrSeriesLimit] if
+// a series has lost all its points since it was resolved, and others took its room. With
+// [ErrStorageFailed] the batch is not visible, but may be there when the database is
+// opened again. An empty batch is written without any effect.
 func (db *DB) Write(ctx context.Context, b *Batch) error {
 	switch {
 	case len(b.rows) > 0 && b.db != db:

@@ -278,8 +278,8 @@ func (l *ledger) removeEmpty(dirs map[string]struct{}) {
 	}
 }
 
-// discard removes what a failed job has written. What cannot be removed now is debris,
-// which the next opening removes.
+// discard removes what a failed job has written. What cannot be removed now, the next
+// opening removes, or sets aside if later edits have left the job's number behind.
 func (l *ledger) discard(paths []string) {
 	for _, p := range paths {
 		if err := l.fs.Remove(p); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,10 +48,10 @@ func TestFailedSyncAfterRemovals(t *testing.T) {
 		put(t, e, s, 10, 10)
 
 		gate := make(chan struct{})
-		syncs := 0
+		var syncs atomic.Int64
 		fs.SetHook(func(op fsys.Op) fsys.Fault {
 			if op.Kind == fsys.OpSyncDir && op.Path == base.SegmentDir(0) {
-				if syncs++; syncs == 1 {
+				if syncs.Add(1) == 1 {
 					<-gate
 				} else {
 					return fsys.Fault{Err: errInjected}
@@ -104,10 +105,12 @@ func TestFailedSyncOfGeneration(t *testing.T) {
 	defer func() { _ = e.Close() }()
 	put(t, e, resolve(t, e, "stays"), 1, 1)
 	next := base.CatalogFile(firstGeneration + 1)
-	created := false
+	var created atomic.Bool
 	fs.SetHook(func(op fsys.Op) fsys.Fault {
-		created = created || op.Kind == fsys.OpCreate && op.Path == next
-		if created && op.Kind == fsys.OpSyncDir {
+		if op.Kind == fsys.OpCreate && op.Path == next {
+			created.Store(true)
+		}
+		if created.Load() && op.Kind == fsys.OpSyncDir {
 			return fsys.Fault{Err: errInjected}
 		}
 		return fsys.Fault{}
@@ -151,10 +154,11 @@ func agedDatabase(t *testing.T, fs fsys.FS) *Engine {
 }
 
 // noSpaceAtWrite makes the n-th write to path fail, as if the disk were full.
-func noSpaceAtWrite(fs *fsys.Mem, path string, n int) {
+func noSpaceAtWrite(fs *fsys.Mem, path string, n int64) {
+	var writes atomic.Int64
 	fs.SetHook(func(op fsys.Op) fsys.Fault {
 		if op.Kind == fsys.OpWrite && op.Path == path {
-			if n--; n == 0 {
+			if writes.Add(1) == n {
 				return fsys.Fault{Err: fsys.ErrNoSpace}
 			}
 		}
@@ -165,7 +169,7 @@ func noSpaceAtWrite(fs *fsys.Mem, path string, n int) {
 // TestRetentionOnFullDisk has no room for one of the lines of MANIFEST that retention
 // writes. It is tried again before the hour is over that lies between two sweeps.
 func TestRetentionOnFullDisk(t *testing.T) {
-	for line := 1; line <= 3; line++ {
+	for line := int64(1); line <= 3; line++ {
 		synctest.Test(t, func(t *testing.T) {
 			fs := fsys.NewMem()
 			e := agedDatabase(t, fs)
