@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -313,13 +314,11 @@ func (m *maintenance) dropTombstones() error {
 	if err != nil {
 		return err
 	}
-	for key := range m.cleared {
-		for _, t := range done {
-			if key.lsn == t.LSN {
-				delete(m.cleared, key)
-			}
-		}
+	over := make(map[base.LSN]bool, len(done))
+	for _, t := range done {
+		over[t.LSN] = true
 	}
+	maps.DeleteFunc(m.cleared, func(key clearedKey, _ bool) bool { return over[key.lsn] })
 	m.logger.Debug("deletions are done", "count", len(done))
 	return m.ledger.unlink(paths)
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -184,9 +183,7 @@ func (s *state) publishFlush(added []manifest.Entry, deletes []*tombstone.Tombst
 	frozen := s.mu.frozen
 	s.mu.frozen = nil
 	s.replaceLocked(added, nil)
-	for _, t := range deletes {
-		s.mu.tombstones = s.mu.tombstones.With(t)
-	}
+	s.mu.tombstones = s.mu.tombstones.Replaced(deletes)
 	s.mu.Unlock()
 	frozen.release()
 }
@@ -217,9 +214,13 @@ func (s *state) setHorizonsLocked(h horizons) {
 
 // dropTombstones forgets deletions that hide nothing any more.
 func (s *state) dropTombstones(done []*tombstone.Tombstone) {
+	gone := make(map[base.LSN]bool, len(done))
+	for _, t := range done {
+		gone[t.LSN] = true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.tombstones = s.mu.tombstones.Without(func(t *tombstone.Tombstone) bool { return slices.Contains(done, t) })
+	s.mu.tombstones = s.mu.tombstones.Without(func(t *tombstone.Tombstone) bool { return gone[t.LSN] })
 }
 
 // moment is what maintenance works on: the files, deletions and horizons of now.

@@ -46,6 +46,21 @@ func (l List) With(t *Tombstone) List {
 	return append(out, l[i:]...)
 }
 
+// Replaced returns a list with the tombstones ts, ascending, in place of those that have
+// their LSNs; others of ts are passed over. It is With for many at a time.
+func (l List) Replaced(ts []*Tombstone) List {
+	out := slices.Clone(l)
+	for i := range out {
+		for len(ts) > 0 && ts[0].LSN < out[i].LSN {
+			ts = ts[1:]
+		}
+		if len(ts) > 0 && ts[0].LSN == out[i].LSN {
+			out[i] = ts[0]
+		}
+	}
+	return out
+}
+
 // Without returns a list of those for which gone is false.
 func (l List) Without(gone func(*Tombstone) bool) List {
 	return slices.DeleteFunc(slices.Clone(l), gone)

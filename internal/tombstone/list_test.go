@@ -33,6 +33,7 @@ func TestListIsNeverChanged(t *testing.T) {
 	known := *b
 	known.File = File{Path: "x"}
 	replaced := three.With(&known)
+	many := three.Replaced(List{stone(1, 0, 9, 1), &known, stone(7, 0, 9, 1), c})
 	less := replaced.Without(func(t *Tombstone) bool { return t.LSN < 5 })
 	none := less.Without(func(*Tombstone) bool { return true })
 	for _, c := range []struct {
@@ -41,13 +42,13 @@ func TestListIsNeverChanged(t *testing.T) {
 		want []base.LSN
 	}{
 		{"empty", empty, nil}, {"one", one, []base.LSN{5}}, {"two", two, []base.LSN{2, 5}}, {"three", three, []base.LSN{2, 5, 9}},
-		{"replaced", replaced, []base.LSN{2, 5, 9}}, {"less", less, []base.LSN{5, 9}}, {"none", none, nil},
+		{"replaced", replaced, []base.LSN{2, 5, 9}}, {"many", many, []base.LSN{2, 5, 9}}, {"less", less, []base.LSN{5, 9}}, {"none", none, nil},
 	} {
 		if got := lsns(c.got); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
-	if three[1] != b || replaced[1] != &known || less[0] != &known {
+	if three[1] != b || replaced[1] != &known || less[0] != &known || many[0] != a || many[1] != &known {
 		t.Error("a tombstone took the place of another one, or did not")
 	}
 }
