@@ -78,6 +78,41 @@ func TestFailedSyncAfterRemovals(t *testing.T) {
 	})
 }
 
+// TestLogIsSyncedWhenStorageFails lets a flush fail for good that a batch came after. It was
+// acknowledged, and is to be on disk although no sync of the log is due for long.
+func TestLogIsSyncedWhenStorageFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e, err := Open(fs, Options{SyncInterval: time.Hour, MergeOff: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = e.Close() }()
+		s := resolve(t, e, "a")
+		put(t, e, s, 1, 1)
+		gate := make(chan struct{})
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind == fsys.OpSyncDir && op.Path == base.SegmentDir(0) {
+				<-gate
+				return fsys.Fault{Err: errInjected}
+			}
+			return fsys.Fault{}
+		})
+		flushed := make(chan error)
+		go func() { flushed <- e.Flush(t.Context()) }()
+		synctest.Wait()
+		put(t, e, s, 2, 2)
+		close(gate)
+		if err := <-flushed; !errors.Is(err, ErrStorageFailed) {
+			t.Errorf("the flush ended with %v", err)
+		}
+		again := afterPowerCut(t, fs)
+		if n := countPoints(t, again, Query{Start: base.MinTime, End: base.MaxTime}); n != 2 {
+			t.Errorf("%d points after a power cut, want 2", n)
+		}
+	})
+}
+
 // killSeries writes series whose names begin with prefix, and lets them die.
 func killSeries(t *testing.T, e *Engine, prefix string) error {
 	t.Helper()

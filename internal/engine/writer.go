@@ -240,8 +240,9 @@ func (w *writer) logError(what string, err error) error {
 	return fmt.Errorf("%s of the log: %w", what, err)
 }
 
-// fail ends all writing. What the memtables hold is on its way to the disk still, but
-// the log can no longer vouch for it; so they are flushed, without touching the log.
+// fail ends all writing. What the memtables hold is on its way to the disk still: a log
+// that is sound is synced, as nobody does later. Another can no longer vouch for it; so
+// they are flushed, without touching the log.
 func (w *writer) fail(cause error) {
 	if w.failed() != nil {
 		return
@@ -249,6 +250,9 @@ func (w *writer) fail(cause error) {
 	err := fmt.Errorf("%w: %w", ErrStorageFailed, cause)
 	w.failure.Store(&err)
 	w.opts.Logger.Error("storage failed; no more writes until the database is opened again", "error", cause)
+	if err := w.log.Sync(); err != nil && !errors.Is(cause, wal.ErrFailed) {
+		w.opts.Logger.Error("the log cannot be synced either", "error", err)
+	}
 	w.startFlush()
 }
 
