@@ -44,7 +44,7 @@ scale: ## a million series, ten generations of 100,000, a year of 100 series; te
 .PHONY: torture
 torture: ## 200,000 power cuts and 50,000 model scripts; SYDRADB_SEED=n begins elsewhere
 	SYDRADB_CRASHES=$${SYDRADB_CRASHES:-200000} SYDRADB_SEEDS=$${SYDRADB_SEEDS:-50000} \
-		go test -v -run '^Test(Crash|Model|Faults)$$' -timeout 12h ./internal/engine
+		go test -v -run '^Test(Crash|Model|ModelSettings|Faults)$$' -timeout 12h ./internal/engine
 
 .PHONY: tidy
 tidy: ## go.mod and go.sum of both modules
