@@ -43,8 +43,9 @@ const (
 
 // PlanRepair reads the whole database in dir, as [Check] does, and works out how to end
 // with one that a check passes and that opens, with what is sound still in it, as far as
-// anything tells what it is: a file that only a damaged part of MANIFEST names is set
-// aside. It changes nothing: [RepairPlan.Apply] does. Until the plan is closed nobody else
+// anything tells what it is: a file that only a damaged part of MANIFEST names stays if its
+// size and hash can still be read there and are its own, and its place in the order of
+// writes is not in doubt, and is set aside otherwise. It changes nothing: [RepairPlan.Apply] does. Until the plan is closed nobody else
 // can open the database.
 //
 // Errors are those of Check. Besides, a directory is not repaired where files cannot be

@@ -34,6 +34,7 @@ type Repair struct {
 	catalog  catalogRepair     // a new generation
 	first    manifest.Edit     // of the new MANIFEST
 	rewrite  bool              // there is a new MANIFEST
+	lines    lineRepair        // of the old one
 	log      logRepair         // what is kept of the log
 	damaged  []string          // set aside: files that only the old MANIFEST names
 	uuid     [16]byte          // of the database
@@ -46,6 +47,9 @@ type Repair struct {
 // the lock, which Close gives back, and changes nothing else: only Apply does. Errors are
 // those of Check; besides, files that cannot be read, or that a newer version may have
 // written, are never taken for damaged.
+//
+// Of MANIFEST, lines behind damaged ones count, too, and of damaged ones what can be
+// verified, see lineRepair.
 //
 // Nothing is ever deleted: what is not kept, and what is written anew, goes to
 // quarantine/ as it was.
@@ -142,11 +146,14 @@ func (r *Repair) plan() error {
 	if err := errors.Join(errors.Join(c.unread...), c.ctx.Err()); err != nil {
 		return err
 	}
-	if c.damage.newer != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, c.damage.newer)
-	}
 	if c.state.V0 {
 		c.state = manifest.State{} // nothing to go by
+	}
+	if err := r.readLines(); err != nil {
+		return err
+	}
+	if c.damage.newer != nil {
+		return fmt.Errorf("%w: %w", ErrFormat, c.damage.newer)
 	}
 	for _, f := range c.report.Findings {
 		if _, ok := r.reasons[f.File]; !ok && f.Severity == Damage {

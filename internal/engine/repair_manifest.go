@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"time"
@@ -88,7 +89,9 @@ func (r *Repair) planManifest() error {
 	if err := r.planFiles(); err != nil {
 		return err
 	}
-	r.planDeletes()
+	if err := r.planDeletes(); err != nil {
+		return err
+	}
 	if err := r.planUnnamed(); err != nil {
 		return err
 	}
@@ -103,20 +106,29 @@ func (r *Repair) planManifest() error {
 	}
 	r.rewrite = true
 	r.first.NextMS = max(r.jobMS, s.NextMS)
-	step := RepairStep{Action: RepairRewrite, File: base.ManifestFile}
-	why, damaged := r.reasons[base.ManifestFile]
-	switch {
-	case damaged && s.Bytes == 0 && why == "missing":
-		step.Action, step.Message = RepairCreate, "missing; only what is in the log is left in the database"
-	case damaged && s.Bytes == 0:
-		step.Message = why + "; only what is in the log is left in the database"
-	case damaged:
-		step.Message = why + "; what the lines before say goes on"
-	default:
-		step.Message = "it names what there is afterwards"
-	}
-	r.steps = slices.Insert(r.steps, steps, step)
+	r.steps = slices.Insert(r.steps, steps, r.manifestStep())
 	return nil
+}
+
+// manifestStep says why there is a new MANIFEST, and what it says.
+func (r *Repair) manifestStep() RepairStep {
+	l := &r.lines
+	why, damaged := r.reasons[base.ManifestFile]
+	step := RepairStep{Action: RepairRewrite, File: base.ManifestFile, Message: "it names what there is afterwards"}
+	nothing := len(r.first.Add)+len(r.salvages) == 0
+	switch {
+	case damaged && why == "missing":
+		step.Action, step.Message = RepairCreate, "missing; only what is in the log is left in the database"
+	case damaged && nothing && l.mended < max(l.damaged, 1):
+		step.Message = why + "; only what is in the log is left in the database"
+	case damaged && l.damaged == 0:
+		step.Message = why + "; what the lines say that are sound goes on"
+	case damaged && l.mended == l.damaged:
+		step.Message = why + "; the checksums tell what was there"
+	case damaged:
+		step.Message = fmt.Sprintf("%s; what the sound lines say goes on, and %d files that damaged ones name", why, l.files)
+	}
+	return step
 }
 
 // findJob finds a number for the next job that no file has.
@@ -198,11 +210,13 @@ func (r *Repair) planTwins() map[string][]manifest.Entry {
 }
 
 // planDeletes decides about the delete files that MANIFEST names.
-func (r *Repair) planDeletes() {
+func (r *Repair) planDeletes() error {
 	for _, d := range r.check.state.Deletes {
 		found, err := fsys.Exists(r.fs, d.Path)
 		switch {
-		case err == nil && !found:
+		case err != nil:
+			return err
+		case !found:
 			r.step(RepairForget, d.Path, "missing; points that it hid may come back")
 		case r.check.damage.files[d.Path]:
 			r.damaged = append(r.damaged, d.Path)
@@ -211,9 +225,11 @@ func (r *Repair) planDeletes() {
 			r.first.AddDeletes = append(r.first.AddDeletes, d)
 		}
 	}
+	return nil
 }
 
-// planUnnamed plans to set aside the files that only lines could name that are lost.
+// planUnnamed plans for the files that only lines could name that are lost. Delete files
+// stay, the others are set aside.
 func (r *Repair) planUnnamed() error {
 	if r.check.whole {
 		return nil // the next opening knows what to do
@@ -222,12 +238,25 @@ func (r *Repair) planUnnamed() error {
 	for _, file := range r.check.segmentFiles() {
 		_, live := s.Entry(file)
 		if fate := s.Fate(file); !live && !s.Owes(file) && fate != manifest.FateForeign {
-			r.setAside(file, "no line of MANIFEST that is left names it")
+			lost, err := r.leaves(file)
+			if err != nil {
+				return err
+			}
+			r.setAside(file, "no line of MANIFEST that is left names it; %s", lost)
 		}
 	}
 	for _, e := range r.check.listOptional(base.DeletesDir) {
 		file := path.Join(base.DeletesDir, e.Name)
-		if _, live := s.Delete(file); !live && !s.Owes(file) && e.Regular && base.IsDeleteFile(file) {
+		if _, live := s.Delete(file); live || s.Owes(file) || !e.Regular || !base.IsDeleteFile(file) {
+			continue
+		}
+		d, ok, err := r.adoptDelete(file)
+		switch {
+		case err != nil:
+			return err
+		case ok:
+			r.first.AddDeletes = append(r.first.AddDeletes, d)
+		default:
 			r.setAside(file, "no line of MANIFEST that is left names it; points that it hid may come back")
 		}
 	}

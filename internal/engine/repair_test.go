@@ -521,14 +521,25 @@ func TestRepairOfManifest(t *testing.T) {
 			t.Errorf("line %d: steps %v", i, steps)
 		}
 	}
-	// Files that lines name which come before the damage stay.
+	// One byte is put right.
 	fs := m.copy()
 	flip(t, fs, base.ManifestFile, len(lines[0])+len(lines[1])+10)
 	steps, got, _ := mustRepair(t, fs)
-	expectStep(t, steps, RepairRewrite, base.ManifestFile, "what the lines before say goes on")
-	expectStep(t, steps, RepairSetAside, packsOf(t, m.fs)[0], "no line of MANIFEST that is left names it")
-	if got.count() != m.logged.count()+6 {
-		t.Errorf("%d points, %d of them from the log", got.count(), m.logged.count())
+	expectStep(t, steps, RepairRewrite, base.ManifestFile, "the checksums tell what was there")
+	if lost := m.want.lacks(got); lost != "" || got.count() != m.want.count() {
+		t.Errorf("%s, %d points", lost, got.count())
+	}
+	// Where more is damaged, files stay that other lines name.
+	fs = m.copy()
+	damaged := bytes.Clone(data)
+	copy(damaged[len(lines[0])+len(lines[1])+bytes.Index(lines[2], []byte("blake3")):], "damaged")
+	mustReplace(t, fs, base.ManifestFile, damaged)
+	steps, got, _ = mustRepair(t, fs)
+	expectStep(t, steps, RepairRewrite, base.ManifestFile, "what the sound lines say goes on, and 0 files")
+	expectStep(t, steps, RepairSetAside, packsOf(t, m.fs)[0], "no line of MANIFEST that is left names it; 40 points leave the database with it")
+	// Of 7 series, and one of which they were deleted, the other pack lacks two points.
+	if want := m.want.count() - 7*2; m.invented(got) != "" || got.count() != want {
+		t.Errorf("%d points, not %d", got.count(), want)
 	}
 	if err := fs.Remove(base.ManifestFile); err != nil {
 		t.Fatal(err)
