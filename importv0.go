@@ -81,6 +81,9 @@ func importInto(ctx context.Context, src *v0.Dir, path string, unit time.Duratio
 	if err == nil {
 		err = in.write()
 	}
+	if err == nil {
+		err = ctx.Err() // a write may have been quicker than its end
+	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}

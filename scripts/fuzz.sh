@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-BUDGET=${FUZZ_BUDGET:-50} # seconds shared by all targets unless FUZZTIME is given
+BUDGET=${FUZZ_BUDGET:-40} # seconds shared by all targets unless FUZZTIME is given
 packages=("$@")
 [ $# -gt 0 ] || packages=(./... ./server/...)
 
@@ -35,7 +35,7 @@ for i in "${!dirs[@]}"; do
 done
 # Shrinking what is found is bounded by tries: the default of a minute for each new
 # input would eat a run of a few seconds whole.
-each=${FUZZTIME:-$((BUDGET / ${#jobs[@]} > 2 ? BUDGET / ${#jobs[@]} : 2))s}
+each=${FUZZTIME:-$((BUDGET / ${#jobs[@]} > 1 ? BUDGET / ${#jobs[@]} : 1))s}
 echo "${#jobs[@]} targets in ${#dirs[@]} packages, $each each; compiled in $SECONDS s"
 
 # Before Go 1.27 the fuzzer now and then reports the end of its time as the failure of
