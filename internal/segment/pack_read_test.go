@@ -278,7 +278,7 @@ func TestUnknownCodecInPack(t *testing.T) {
 	if _, err := p.read(bytes.NewReader(data)); err != nil {
 		t.Fatal(err)
 	}
-	data[0xff] = 0x12 // codecs of the first entry
+	data[0xff] = 0x1f // codecs of the first entry
 	resign(t, data, p)
 	fs := fsys.NewMem()
 	put(t, fs, base.SegmentDir(someHour), e.Path, data)
