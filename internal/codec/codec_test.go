@@ -179,7 +179,7 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 }
 
 func TestUnknownCodec(t *testing.T) {
-	for _, id := range []byte{0, 2, 255} {
+	for _, id := range []byte{0, 3, 255} {
 		_, e1 := AppendTimestamps(nil, id, []int64{1})
 		_, e2 := AppendValues(nil, id, []float64{1})
 		_, e3 := DecodeTimestamps(make([]int64, 1), id, make([]byte, 20), 1)

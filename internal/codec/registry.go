@@ -12,13 +12,29 @@ import (
 const (
 	// TimestampsDelta2 stores the difference of neighbouring differences as varints.
 	TimestampsDelta2 byte = 1
+	// TimestampsStream stores integers in as few bits as they need, for up to MaxPoints.
+	TimestampsStream byte = 2
+
 	// ValuesXOR stores the bytes in which neighbouring values differ.
 	ValuesXOR byte = 1
+	// ValuesStream stores values as integers in as few bits as they need, for up to
+	// MaxPoints.
+	ValuesStream byte = 2
 )
 
-// ErrUnknown means that a column was written by a codec that this version does not
-// have: a newer one, as a rule.
-var ErrUnknown = errors.New("unknown codec")
+// MaxPoints is the size of the longest column that the codecs of id 2 take. A few bytes
+// can stand for so many points: it bounds what a reader allocates.
+const MaxPoints = 1 << 16
+
+var (
+	// ErrUnknown means that a column was written by a codec that this version does not
+	// have: a newer one, as a rule.
+	ErrUnknown = errors.New("unknown codec")
+
+	// ErrTooLong means that a column is to be written that has more points than its codec
+	// takes.
+	ErrTooLong = errors.New("column is too long for its codec")
+)
 
 // What is wrong with a column that cannot be decoded.
 var (
@@ -26,114 +42,105 @@ var (
 	errVarint    = errors.New("varint is longer than 64 bits")
 	errMarker    = errors.New("no such marker")
 	errXORHeader = errors.New("sizes do not fit the bits that they describe")
+	errCount     = errors.New("more points than the codec takes")
 )
 
-// timestampCodec and valueCodec are the entries of the registry. minBytes returns
-// the size below which count elements cannot be encoded.
-type (
-	timestampCodec struct {
-		minBytes func(count int) int
-		append   func(dst []byte, ts []int64) []byte
-		decode   func(dst []int64, src []byte, start int64) ([]byte, error)
-	}
-	valueCodec struct {
-		minBytes func(count int) int
-		append   func(dst []byte, values []float64) []byte
-		decode   func(dst []float64, src []byte) ([]byte, error)
-	}
-)
+func unknownTimestamps(id byte) error { return fmt.Errorf("%w %d for timestamps", ErrUnknown, id) }
+func unknownValues(id byte) error     { return fmt.Errorf("%w %d for values", ErrUnknown, id) }
 
-// The registry. Entry 0 is empty on purpose: a zeroed file names no codec.
-var (
-	timestampCodecs = [...]timestampCodec{
-		TimestampsDelta2: {minDelta2Bytes, appendDelta2, decodeDelta2},
-	}
-	valueCodecs = [...]valueCodec{
-		ValuesXOR: {minXORBytes, appendXOR, decodeXOR},
-	}
-)
-
-func timestamps(id byte) (timestampCodec, error) {
-	if id == 0 || int(id) >= len(timestampCodecs) {
-		return timestampCodec{}, fmt.Errorf("%w %d for timestamps", ErrUnknown, id)
-	}
-	return timestampCodecs[id], nil
+func tooLong(id byte, points int) error {
+	return fmt.Errorf("%w: %d points for codec %d, which takes %d", ErrTooLong, points, id, MaxPoints)
 }
 
-func values(id byte) (valueCodec, error) {
-	if id == 0 || int(id) >= len(valueCodecs) {
-		return valueCodec{}, fmt.Errorf("%w %d for values", ErrUnknown, id)
-	}
-	return valueCodecs[id], nil
-}
-
-// AppendTimestamps appends ts to dst as codec id encodes them and returns the
-// longer slice. The first timestamp is not part of the encoding: DecodeTimestamps
-// wants it as start. The error is ErrUnknown, wrapped; dst is returned as it was.
+// AppendTimestamps appends ts to dst as codec id encodes them and returns the longer
+// slice. Whoever encodes many columns keeps an Encoder, which this makes anew, with the
+// policy Fast, for id 2. The first timestamp need not be part of the encoding:
+// DecodeTimestamps wants it as start. The error is ErrUnknown or ErrTooLong, wrapped; dst
+// is returned as it was.
 func AppendTimestamps(dst []byte, id byte, ts []int64) ([]byte, error) {
-	c, err := timestamps(id)
-	if err != nil {
-		return dst, err
-	}
-	return c.append(dst, ts), nil
+	var e Encoder
+	return e.AppendTimestamps(dst, id, ts)
 }
 
-// AppendValues appends v to dst as codec id encodes them and returns the longer
-// slice. The error is ErrUnknown, wrapped; dst is returned as it was.
+// AppendValues appends v to dst as codec id encodes them and returns the longer slice, see
+// AppendTimestamps. The error is ErrUnknown or ErrTooLong, wrapped; dst is returned as it
+// was.
 func AppendValues(dst []byte, id byte, v []float64) ([]byte, error) {
-	c, err := values(id)
-	if err != nil {
-		return dst, err
-	}
-	return c.append(dst, v), nil
+	var e Encoder
+	return e.AppendValues(dst, id, v)
 }
 
 // MinTimestampBytes returns the size of the smallest encoding of count timestamps.
-// Whoever reads a count from a file compares before allocating room for the column.
+// Whoever reads a count from a file compares before allocating room for the column. For
+// id 2 that bounds nothing up to MaxPoints; a longer column has at least a byte for each
+// point as far as this goes, and is refused by DecodeTimestamps.
 func MinTimestampBytes(id byte, count int) (int, error) {
-	c, err := timestamps(id)
-	if err != nil {
-		return 0, err
+	switch id {
+	case TimestampsDelta2:
+		return minDelta2Bytes(count), nil
+	case TimestampsStream:
+		return minStreamBytes(count, minStream), nil
 	}
-	return c.minBytes(count), nil
+	return 0, unknownTimestamps(id)
 }
 
-// MinValueBytes returns the size of the smallest encoding of count values.
+// MinValueBytes returns the size of the smallest encoding of count values, see
+// MinTimestampBytes.
 func MinValueBytes(id byte, count int) (int, error) {
-	c, err := values(id)
-	if err != nil {
-		return 0, err
+	switch id {
+	case ValuesXOR:
+		return minXORBytes(count), nil
+	case ValuesStream:
+		return minStreamBytes(count, minValues2), nil
 	}
-	return c.minBytes(count), nil
+	return 0, unknownValues(id)
+}
+
+// minStreamBytes returns least for any column but an empty one and one that is too long.
+func minStreamBytes(count, least int) int {
+	switch {
+	case count == 0:
+		return 0
+	case count > MaxPoints:
+		return count
+	}
+	return least
 }
 
 // DecodeTimestamps fills dst from the start of src and returns what follows in
 // src. The length of dst says how many timestamps there are, and start is the one
-// that the encoder was given first. The error is ErrUnknown, wrapped, or a
+// that the encoder was given first. Whoever decodes many columns keeps a Decoder, whose
+// tables this clears each time for id 2. The error is ErrUnknown, wrapped, or a
 // *base.CorruptionError; what dst holds is then undefined.
 func DecodeTimestamps(dst []int64, id byte, src []byte, start int64) (rest []byte, err error) {
-	c, err := timestamps(id)
-	if err != nil {
-		return nil, err
+	if id == TimestampsStream {
+		var d Decoder
+		return d.Timestamps(dst, id, src, start)
 	}
-	if len(src) < c.minBytes(len(dst)) {
-		return nil, damaged(len(src), "timestamps", len(dst), errShort)
-	}
-	return c.decode(dst, src, start)
+	return (*Decoder)(nil).Timestamps(dst, id, src, start)
 }
 
 // DecodeValues fills dst from the start of src and returns what follows in src.
-// The length of dst says how many values there are. The error is ErrUnknown,
-// wrapped, or a *base.CorruptionError; what dst holds is then undefined.
+// The length of dst says how many values there are. Whoever decodes many columns keeps a
+// Decoder, see DecodeTimestamps. The error is ErrUnknown, wrapped, or a
+// *base.CorruptionError; what dst holds is then undefined.
 func DecodeValues(dst []float64, id byte, src []byte) (rest []byte, err error) {
-	c, err := values(id)
-	if err != nil {
-		return nil, err
+	if id == ValuesStream {
+		var d Decoder
+		return d.Values(dst, id, src)
 	}
-	if len(src) < c.minBytes(len(dst)) {
-		return nil, damaged(len(src), "values", len(dst), errShort)
+	return (*Decoder)(nil).Values(dst, id, src)
+}
+
+// Exponent returns e where an encoded column of values, not an empty one, was stored as
+// integers over 10^e, 0 to 14. Some of the values may be stored otherwise nevertheless. It
+// reports false for columns that were not, and for those of other codecs.
+func Exponent(id byte, src []byte) (e int, ok bool) {
+	if id != ValuesStream || len(src) < minValues2 || src[0]&^exceptionFlag != modeDecimal {
+		return 0, false
 	}
-	return c.decode(dst, src)
+	e = int(src[1] &^ quickFlag)
+	return e, e <= maxExponent
 }
 
 // damaged reports what is wrong at offset of a column: with element n, counted from

@@ -1,0 +1,160 @@
+package codec
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// Bins are found in two steps. Residuals are counted by classes of how far they lie from
+// their middle, narrow ones near it and four to each power of two farther out. Then
+// neighbouring classes are merged into the bins that take the fewest bits, tables included.
+const (
+	exactClasses = 16 // distances below, a class each
+	sideClasses  = exactClasses + 60*4
+	classes      = 2 * sideClasses
+	mostClasses  = 96 // in use, for merging; more are merged two by two before
+)
+
+// class is the residuals of a class, or of several that stand together.
+type class struct {
+	low, high int64
+	count     int
+	last      int // number of the last class that it covers
+}
+
+// binWriter is the memory for finding bins.
+type binWriter struct {
+	counted [classes]class
+	used    []class
+	classOf []uint16 // of each residual
+	bins    []class
+	binOf   [classes]uint8 // bin of a class
+}
+
+// side returns the class of a distance to the middle, on one side of it.
+func side(distance uint64) int {
+	if distance < exactClasses {
+		return int(distance)
+	}
+	n := bits.Len64(distance)
+	return exactClasses + (n-5)*4 + int(distance>>(n-3)&3)
+}
+
+// count sorts the residuals into classes.
+func (b *binWriter) count(residuals []int64) {
+	middle := sampledMedian(residuals)
+	b.counted = [classes]class{}
+	b.classOf = resized(b.classOf, len(residuals))
+	for i, r := range residuals {
+		var k int
+		if r >= middle {
+			k = sideClasses + side(uint64(r)-uint64(middle))
+		} else {
+			k = sideClasses - 1 - side(uint64(middle)-uint64(r)-1)
+		}
+		b.classOf[i] = uint16(k)
+		c := &b.counted[k]
+		if c.count == 0 {
+			c.low, c.high, c.last = r, r, k
+		}
+		c.low, c.high = min(c.low, r), max(c.high, r)
+		c.count++
+	}
+	b.used = b.used[:0]
+	for _, c := range b.counted {
+		if c.count > 0 {
+			b.used = append(b.used, c)
+		}
+	}
+	for len(b.used) > mostClasses {
+		b.used = halved(b.used)
+	}
+}
+
+// halved merges each two neighbours.
+func halved(used []class) []class {
+	out := used[:0]
+	for i := 0; i < len(used); i += 2 {
+		c := used[i]
+		if i+1 < len(used) {
+			c.high, c.last = used[i+1].high, used[i+1].last
+			c.count += used[i+1].count
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// find sets bins to the cheapest ones of all residuals, for so many states, and returns
+// about how many bits they all take. Bins of more than 63 bits are none.
+func (b *binWriter) find(residuals []int64, stateBits uint) int {
+	b.count(residuals)
+	const tableBits = widthBits + 3 // of a bin, beside its weight: distances are mostly short
+	var cost [mostClasses + 1]int64
+	var from [mostClasses + 1]int
+	all, most := logarithm(len(residuals)), int64(stateBits)<<logShift
+	for j := 1; j <= len(b.used); j++ {
+		cost[j] = math.MaxInt64
+		high, count := b.used[j-1].high, 0
+		for i := j - 1; i >= 0; i-- {
+			count += b.used[i].count
+			width := bits.Len64(uint64(high) - uint64(b.used[i].low))
+			if width == 64 {
+				break
+			}
+			each := min(all-logarithm(count), most) + int64(width)<<logShift
+			if c := cost[i] + int64(count)*each + int64(stateBits+tableBits)<<logShift; c < cost[j] {
+				cost[j], from[j] = c, i
+			}
+		}
+	}
+	b.bins = b.bins[:0]
+	for j := len(b.used); j > 0; j = from[j] {
+		c := b.used[from[j]]
+		for _, more := range b.used[from[j]+1 : j] {
+			c.high, c.last = more.high, more.last
+			c.count += more.count
+		}
+		b.bins = append(b.bins, c)
+	}
+	slices.Reverse(b.bins)
+	if len(b.bins) <= maxBins {
+		b.index()
+	}
+	return int(cost[len(b.used)] >> logShift)
+}
+
+// index sets binOf.
+func (b *binWriter) index() {
+	k := 0
+	for i, bin := range b.bins {
+		for ; k <= bin.last; k++ {
+			b.binOf[k] = uint8(i)
+		}
+	}
+}
+
+// Logarithms to base 2 are in units of 1/1024: sums of integers are the same on every
+// machine, and so are the bins.
+const (
+	logShift    = 10
+	logExact    = 512
+	logMantissa = 9
+)
+
+var logTable = func() (table [logExact]int64) {
+	for i := 1; i < logExact; i++ {
+		table[i] = int64(math.Round(math.Log2(float64(i)) * (1 << logShift)))
+	}
+	return table
+}()
+
+// logarithm returns the logarithm of n, at least 1; beyond the table by its first bits.
+func logarithm(n int) int64 {
+	if n < logExact {
+		return logTable[n]
+	}
+	shift := bits.Len(uint(n)) - logMantissa
+	return logTable[n>>shift] + int64(shift)<<logShift
+}
