@@ -13,7 +13,7 @@ const (
 	exactClasses = 16 // distances below, a class each
 	sideClasses  = exactClasses + 60*4
 	classes      = 2 * sideClasses
-	mostClasses  = 96 // in use, for merging; more are merged two by two before
+	mostClasses  = 96 // in use, for merging; at most maxBins. More are merged two by two before
 )
 
 // class is the residuals of a class, or of several that stand together.
@@ -72,14 +72,16 @@ func (b *binWriter) count(residuals []int64) {
 	}
 }
 
-// halved merges each two neighbours.
+// halved merges each two neighbours, unless they are so far apart that no bin could hold
+// both.
 func halved(used []class) []class {
 	out := used[:0]
-	for i := 0; i < len(used); i += 2 {
+	for i := 0; i < len(used); i++ {
 		c := used[i]
-		if i+1 < len(used) {
-			c.high, c.last = used[i+1].high, used[i+1].last
-			c.count += used[i+1].count
+		if i+1 < len(used) && uint64(used[i+1].high)-uint64(c.low) < 1<<63 {
+			i++
+			c.high, c.last = used[i].high, used[i].last
+			c.count += used[i].count
 		}
 		out = append(out, c)
 	}
@@ -87,7 +89,7 @@ func halved(used []class) []class {
 }
 
 // find sets bins to the cheapest ones of all residuals, for so many states, and returns
-// about how many bits they all take. Bins of more than 63 bits are none.
+// about how many bits they all take. No bin has more than 63 bits, since no class has.
 func (b *binWriter) find(residuals []int64, stateBits uint) int {
 	b.count(residuals)
 	const tableBits = widthBits + 3 // of a bin, beside its weight: distances are mostly short
@@ -119,9 +121,7 @@ func (b *binWriter) find(residuals []int64, stateBits uint) int {
 		b.bins = append(b.bins, c)
 	}
 	slices.Reverse(b.bins)
-	if len(b.bins) <= maxBins {
-		b.index()
-	}
+	b.index()
 	return int(cost[len(b.used)] >> logShift)
 }
 

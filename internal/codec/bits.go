@@ -1,14 +1,9 @@
 package codec
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "encoding/binary"
 
 // Streams of bits: bit k is bit k%8 of byte k/8, so 64 numbers of w bits are w
 // little-endian words. The last byte is filled up with zeros.
-
-var errBits = errors.New("bits end too early")
 
 // bitWriter appends bits to a slice.
 type bitWriter struct {

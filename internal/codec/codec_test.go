@@ -70,6 +70,41 @@ func TestValuesMatchGolden(t *testing.T) {
 	}
 }
 
+// variant is one of the ways to encode a column.
+type variant struct {
+	id     byte
+	policy Policy
+}
+
+func (v variant) String() string {
+	if v.id == 1 {
+		return "id=1"
+	}
+	return [...]string{Fast: "id=2/fast", Balanced: "id=2/balanced"}[v.policy]
+}
+
+var variants = []variant{{1, Fast}, {2, Fast}, {2, Balanced}}
+
+func (v variant) timestamps(t testing.TB, ts []int64) []byte {
+	t.Helper()
+	e := Encoder{Policy: v.policy}
+	out, err := e.AppendTimestamps(nil, v.id, ts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (v variant) values(t testing.TB, values []float64) []byte {
+	t.Helper()
+	e := Encoder{Policy: v.policy}
+	out, err := e.AppendValues(nil, v.id, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // timestampColumns are the columns that every timestamp test runs over.
 func timestampColumns() map[string][]int64 {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -81,13 +116,22 @@ func timestampColumns() map[string][]int64 {
 		"falling":      {3, 2, 1, -1 << 40},
 		"extremes":     {math.MinInt64, math.MaxInt64, 0, math.MinInt64, math.MinInt64, -1, math.MaxInt64},
 		"range limits": {base.MinTime, base.MaxTime, base.MinTime + 1, base.MaxTime - 1},
+		"far apart":    {-1 << 62, 1<<62 - 1, -1 << 62, 0, 1 << 62},
+		"missed":       missedScrape(),
 		"clockwork":    make([]int64, 361),
 		"jitter":       make([]int64, 361),
+		"waits":        make([]int64, 500),
 		"any":          make([]int64, 1000),
 	}
 	for i := range 361 {
 		cols["clockwork"][i] = 1694300400e9 + int64(i)*10e9
 		cols["jitter"][i] = 1694300400e9 + int64(i)*10e9 + rng.Int64N(1000)*1e6
+	}
+	for i := range 500 {
+		cols["waits"][i] = 1694300400e9 + int64(i)*1e9 + int64(i/50)*7e9
+		if i%50 < 20 {
+			cols["waits"][i] += rng.Int64N(1000) * 1e6
+		}
 	}
 	for i := range 1000 {
 		cols["any"][i] = int64(rng.Uint64() >> rng.IntN(64))
@@ -107,11 +151,40 @@ func valueColumns() map[string][]float64 {
 		"one":      {1.5},
 		"same":     slices.Repeat([]float64{24.2}, 100),
 		"specials": floats(0, 1<<63, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff0000000000002, 0x7ff8000000000001, 0xffffffffffffffff, 1, 1),
+		"ramp":     ramp(),
+		"sparse":   sparse(),
+		"zeros":    {0, 0, math.Copysign(0, -1), 0, math.Copysign(0, -1), math.Copysign(0, -1)},
+		"negative": slices.Repeat([]float64{math.Copysign(0, -1)}, 3),
+		"stale":    {math.Float64frombits(0x7ff0000000000002), 1.25, 1.5, math.Inf(1), 1.75, 2, 2.25},
+		"large":    {1 << 53, 1<<53 + 2, 1 << 62, 9e18, 9.1e18, 1 << 63, -1 << 63, 1e300, -1e300, math.MaxFloat64},
+		"powers":   {1e14, 1e-14, 1.5e-13, 0.1, 123456789.01234567, 1e22, 1e23, 5e-324},
 		"gauge":    make([]float64, 361),
 		"idle":     make([]float64, 361),
 		"noise":    make([]float64, 361),
+		"gaps":     make([]float64, 361),
+		"single":   make([]float64, 361),
+		"bytes":    make([]float64, 3000),
+		"bursts":   make([]float64, 3000),
+		"spikes":   make([]float64, 3000),
+	}
+	for i := range 3000 {
+		if i%50 == 7 {
+			cols["spikes"][i] = float64(rng.IntN(1e6))
+		}
+		cols["bytes"][i] = float64(i)*1e9 + float64(rng.IntN(1e6))
+		if i > 0 {
+			cols["bursts"][i] = cols["bursts"][i-1]
+			if i/40%3 == 0 {
+				cols["bursts"][i] += float64(rng.IntN(50))
+			}
+		}
 	}
 	for i := range 361 {
+		cols["gaps"][i] = float64(rng.IntN(1000)) / 1000
+		if i%20 == 0 {
+			cols["gaps"][i] = math.Float64frombits(0x7ff0000000000002 + uint64(i))
+		}
+		cols["single"][i] = float64(float32(rng.NormFloat64()))
 		cols["gauge"][i] = math.Round(2000+rng.NormFloat64()*500) / 100
 		cols["idle"][i] = float64(i / 9)
 		cols["noise"][i] = rng.NormFloat64()
@@ -126,55 +199,75 @@ func valueColumns() map[string][]float64 {
 }
 
 func TestTimestampsRoundTrip(t *testing.T) {
+	var d Decoder // one for all: what a column leaves behind in it must not matter
 	for name, ts := range timestampColumns() {
-		t.Run(name, func(t *testing.T) {
-			encoded := encodeTimestamps(t, ts)
-			if least, err := MinTimestampBytes(TimestampsDelta2, len(ts)); err != nil || len(encoded) < least {
-				t.Errorf("%d bytes, fewer than the least, %d (%v)", len(encoded), least, err)
-			}
-			var start int64
-			if len(ts) > 0 {
-				start = ts[0]
-			}
-			// With and without bytes behind, the last points take different paths.
-			for _, behind := range []int{0, 1, 40} {
-				got := make([]int64, len(ts))
-				rest, err := DecodeTimestamps(got, TimestampsDelta2, append(slices.Clone(encoded), make([]byte, behind)...), start)
-				if err != nil || len(rest) != behind || !slices.Equal(got, ts) {
-					t.Fatalf("%d bytes behind: %d left, error %v, got %v", behind, len(rest), err, got)
+		for _, v := range variants {
+			t.Run(v.String()+"/"+name, func(t *testing.T) {
+				encoded := v.timestamps(t, ts)
+				if least, err := MinTimestampBytes(v.id, len(ts)); err != nil || len(encoded) < least {
+					t.Errorf("%d bytes, fewer than the least, %d (%v)", len(encoded), least, err)
 				}
-			}
-		})
+				var start int64
+				if len(ts) > 0 {
+					start = ts[0]
+				}
+				// With and without bytes behind, the last points take different paths.
+				for _, behind := range behinds {
+					got := make([]int64, len(ts))
+					rest, err := d.Timestamps(got, v.id, append(slices.Clip(encoded), behind...), start)
+					if err != nil || !bytes.Equal(rest, behind) || !slices.Equal(got, ts) {
+						t.Fatalf("% x behind: % x left, error %v, got %v", behind, rest, err, got)
+					}
+				}
+				got := make([]int64, len(ts))
+				if rest, err := DecodeTimestamps(got, v.id, encoded, start); err != nil || len(rest) > 0 || !slices.Equal(got, ts) {
+					t.Fatalf("without a Decoder: error %v, got %v", err, got)
+				}
+			})
+		}
 	}
 }
 
+// behinds are what may follow a column.
+var behinds = [][]byte{nil, {0}, make([]byte, 40), bytes.Repeat([]byte{0xff}, 100)}
+
 func TestValuesRoundTrip(t *testing.T) {
-	for name, v := range valueColumns() {
-		t.Run(name, func(t *testing.T) {
-			encoded := encodeValues(t, v)
-			if least, err := MinValueBytes(ValuesXOR, len(v)); err != nil || len(encoded) < least {
-				t.Errorf("%d bytes, fewer than the least, %d (%v)", len(encoded), least, err)
-			}
-			for _, behind := range []int{0, 1, 40} {
-				got := make([]float64, len(v))
-				rest, err := DecodeValues(got, ValuesXOR, append(slices.Clone(encoded), make([]byte, behind)...))
-				if err != nil || len(rest) != behind || !sameBits(got, v) {
-					t.Fatalf("%d bytes behind: %d left, error %v, got %v", behind, len(rest), err, got)
+	var d Decoder
+	for name, values := range valueColumns() {
+		for _, v := range variants {
+			t.Run(v.String()+"/"+name, func(t *testing.T) {
+				encoded := v.values(t, values)
+				if least, err := MinValueBytes(v.id, len(values)); err != nil || len(encoded) < least {
+					t.Errorf("%d bytes, fewer than the least, %d (%v)", len(encoded), least, err)
 				}
-			}
-		})
+				for _, behind := range behinds {
+					got := make([]float64, len(values))
+					rest, err := d.Values(got, v.id, append(slices.Clip(encoded), behind...))
+					if err != nil || !bytes.Equal(rest, behind) || !sameBits(got, values) {
+						t.Fatalf("% x behind: % x left, error %v, got %v", behind, rest, err, got)
+					}
+				}
+				got := make([]float64, len(values))
+				if rest, err := DecodeValues(got, v.id, encoded); err != nil || len(rest) > 0 || !sameBits(got, values) {
+					t.Fatalf("without a Decoder: error %v, got %v", err, got)
+				}
+			})
+		}
 	}
 }
 
 func TestAppendKeepsWhatIsThere(t *testing.T) {
-	ts, v := []int64{1, 2, 300}, []float64{1, 2, 300}
-	got, err := AppendTimestamps([]byte("head"), TimestampsDelta2, ts)
-	if err != nil || !bytes.Equal(got, append([]byte("head"), encodeTimestamps(t, ts)...)) {
-		t.Errorf("timestamps: % x, %v", got, err)
-	}
-	got, err = AppendValues([]byte("head"), ValuesXOR, v)
-	if err != nil || !bytes.Equal(got, append([]byte("head"), encodeValues(t, v)...)) {
-		t.Errorf("values: % x, %v", got, err)
+	ts, values := timestampColumns()["missed"], valueColumns()["sparse"]
+	for _, v := range variants {
+		e := Encoder{Policy: v.policy}
+		got, err := e.AppendTimestamps([]byte("head"), v.id, ts)
+		if err != nil || !bytes.Equal(got, append([]byte("head"), v.timestamps(t, ts)...)) {
+			t.Errorf("%v, timestamps: % x, %v", v, got, err)
+		}
+		got, err = e.AppendValues([]byte("head"), v.id, values)
+		if err != nil || !bytes.Equal(got, append([]byte("head"), v.values(t, values)...)) {
+			t.Errorf("%v, values: % x, %v", v, got, err)
+		}
 	}
 }
 
@@ -196,22 +289,25 @@ func TestUnknownCodec(t *testing.T) {
 
 // An encoding cut anywhere is too short, whatever path its last points take.
 func TestCutColumnIsRefused(t *testing.T) {
-	for name, ts := range timestampColumns() {
-		encoded := encodeTimestamps(t, ts)
-		for n := range encoded {
-			if _, err := DecodeTimestamps(make([]int64, len(ts)), TimestampsDelta2, encoded[:n], ts[0]); !errors.Is(err, errShort) {
-				t.Fatalf("timestamps %q cut to %d of %d bytes: %v", name, n, len(encoded), err)
+	var d Decoder
+	for _, v := range variants {
+		for name, ts := range timestampColumns() {
+			encoded := v.timestamps(t, ts)
+			for n := 0; n < len(encoded); n += 1 + len(encoded)/500 {
+				if _, err := d.Timestamps(make([]int64, len(ts)), v.id, encoded[:n], ts[0]); !errors.Is(err, errShort) {
+					t.Fatalf("%v, timestamps %q cut to %d of %d bytes: %v", v, name, n, len(encoded), err)
+				}
 			}
 		}
-	}
-	for name, v := range valueColumns() {
-		if name == "specials" {
-			v = v[:200] // the rest only repeats the lengths
-		}
-		encoded := encodeValues(t, v)
-		for n := range encoded {
-			if _, err := DecodeValues(make([]float64, len(v)), ValuesXOR, encoded[:n]); !errors.Is(err, errShort) {
-				t.Fatalf("values %q cut to %d of %d bytes: %v", name, n, len(encoded), err)
+		for name, values := range valueColumns() {
+			if name == "specials" {
+				values = values[:200] // the rest only repeats the lengths
+			}
+			encoded := v.values(t, values)
+			for n := 0; n < len(encoded); n += 1 + len(encoded)/500 {
+				if _, err := d.Values(make([]float64, len(values)), v.id, encoded[:n]); !errors.Is(err, errShort) {
+					t.Fatalf("%v, values %q cut to %d of %d bytes: %v", v, name, n, len(encoded), err)
+				}
 			}
 		}
 	}
@@ -262,17 +358,36 @@ func checkDamage(t *testing.T, name string, err error, offset int64, cause error
 }
 
 func TestCodecsDoNotAllocate(t *testing.T) {
-	ts, v := timestampColumns()["jitter"], valueColumns()["gauge"]
-	buf := make([]byte, 0, 1<<16)
-	gotTS, gotV := make([]int64, len(ts)), make([]float64, len(v))
-	if n := testing.AllocsPerRun(20, func() {
-		b, _ := AppendTimestamps(buf, TimestampsDelta2, ts)
-		b, _ = AppendValues(b, ValuesXOR, v)
-		rest, _ := DecodeTimestamps(gotTS, TimestampsDelta2, b, ts[0])
-		if _, err := DecodeValues(gotV, ValuesXOR, rest); err != nil {
-			t.Fatal(err)
+	buf := make([]byte, 0, 1<<20)
+	var d Decoder
+	for _, v := range variants {
+		e := Encoder{Policy: v.policy}
+		for name, ts := range timestampColumns() {
+			if len(ts) == 0 {
+				continue
+			}
+			got := make([]int64, len(ts))
+			if n := testing.AllocsPerRun(2, func() {
+				b, _ := e.AppendTimestamps(buf, v.id, ts)
+				_, err1 := d.Timestamps(got, v.id, b, ts[0])
+				if _, err2 := DecodeTimestamps(got, v.id, b, ts[0]); err1 != nil || err2 != nil {
+					t.Fatal(err1, err2)
+				}
+			}); n != 0 {
+				t.Errorf("%v, timestamps %q: %v allocations", v, name, n)
+			}
 		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
+		for name, values := range valueColumns() {
+			got := make([]float64, len(values))
+			if n := testing.AllocsPerRun(2, func() {
+				b, _ := e.AppendValues(buf, v.id, values)
+				_, err1 := d.Values(got, v.id, b)
+				if _, err2 := DecodeValues(got, v.id, b); err1 != nil || err2 != nil {
+					t.Fatal(err1, err2)
+				}
+			}); n != 0 {
+				t.Errorf("%v, values %q: %v allocations", v, name, n)
+			}
+		}
 	}
 }

@@ -124,8 +124,7 @@ func (p *plain) openCoded() error {
 	return p.passBits()
 }
 
-// readBins reads the bins and sets weights to what they weigh. Bits behind the end of src
-// read as zeros; whoever calls compares at with the end.
+// readBins reads the bins and sets weights to what they weigh.
 func (c *coded) readBins(src []byte, weights []uint16, stateBits uint, low int64) (widest uint, err error) {
 	sum := 0
 	for i := range weights {
@@ -150,7 +149,10 @@ func (c *coded) readBins(src []byte, weights []uint16, stateBits uint, low int64
 		widest = max(widest, width)
 		sum += int(weights[i])
 	}
-	if sum != 1<<stateBits {
+	switch {
+	case c.at > 8*uint(len(src)):
+		return 0, errShort
+	case sum != 1<<stateBits:
 		return 0, errWeights
 	}
 	return widest, nil
@@ -199,7 +201,7 @@ func (p *plain) nextCoded(out []int64) error {
 func (p *plain) passBits() error {
 	if p.coded.at > 8*uint(len(p.src)) {
 		p.pos = len(p.src)
-		return errBits
+		return errShort
 	}
 	p.pos = int((p.coded.at + 7) / 8)
 	return nil

@@ -60,14 +60,17 @@ func stateBitsFor(residuals int) uint {
 	return uint(min(max(bits.Len(uint(residuals))-3, minStateBits), maxStateBits-1))
 }
 
-// append appends the body of the residuals, unless they are not fit for it or would surely
+// append appends the body of the residuals, unless they are all of one bin or would surely
 // take more than limit bytes.
 func (c *coder) append(dst []byte, residuals []int64, limit int) (_ []byte, done bool) {
 	stateBits := stateBitsFor(len(residuals))
-	states := 1 << stateBits
-	if size := c.find(residuals, stateBits); size > 8*limit || len(c.bins) < minBins || len(c.bins) > min(states/2, maxBins) {
+	if size := c.find(residuals, stateBits); size > 8*limit || len(c.bins) < minBins {
 		return dst, false
 	}
+	for len(c.bins) > 1<<stateBits/2 {
+		stateBits++
+	}
+	states := 1 << stateBits
 	weights := c.weights[:len(c.bins)]
 	c.weigh(weights, len(residuals), states)
 	dst = append(dst, byte(stateBits), byte(len(c.bins)))
