@@ -78,7 +78,7 @@ type coded struct {
 	state [lanes]uint64
 	lane  int
 	at    uint // bits of src that have been read
-	wide  bool // two residuals may take more than one load of 57 bits
+	most  uint // bits that a residual may take
 }
 
 // bin is a range of residuals: low plus up to mask.
@@ -120,7 +120,7 @@ func (p *plain) openCoded() error {
 		c.at += uint(stateBits)
 	}
 	c.lane = 0
-	c.wide = widest+uint(stateBits) > 28
+	c.most = widest + uint(stateBits)
 	return p.passBits()
 }
 
@@ -181,7 +181,7 @@ func (p *plain) nextCoded(out []int64) error {
 		out[i] = c.one(p.src)
 	}
 	i += c.fours(out[i:], p.src)
-	if len(out)-i >= lanes && c.at/8 < uint(len(p.src)) {
+	if len(out)-i >= lanes && c.at/8 < uint(len(p.src)) && c.most <= oneLoadBits {
 		// The last ones go on in a copy with zeros behind, so that loads have room.
 		var end [2 * slackBytes]byte
 		from := c.at / 8

@@ -8,15 +8,18 @@ const (
 	leastForCode      = 24
 	leastBytesForCode = 24
 
-	// A coded body is taken if codedPercent of its size is less than the next best has,
-	// since it takes two or three times as long to read. What runs leave over is little
-	// and varied: that is coded if it is smaller at all.
-	codedPercent       = 115
-	codedInRunsPercent = 100
+	// A coded body of values is taken if so many percent of its size are less than the next
+	// best has, since it takes two or three times as long to read. Timestamps, of which many
+	// series share a column, and what runs leave over are coded if that is smaller at all.
+	codedValues     = 115
+	codedTimestamps = 100
+	codedInRuns     = 100
 )
 
 // coder is the memory for coding residuals.
 type coder struct {
+	percent int // codedValues or codedTimestamps
+
 	binWriter
 	weights [maxBins]uint16
 	begin   [maxBins]uint16 // of the states of a bin in slots
@@ -39,9 +42,9 @@ func (w *streamWriter) appendCoded(dst []byte, best int, c *coder) (_ []byte, do
 			h.order, least = o, n
 		}
 	}
-	percent := codedPercent
+	percent := c.percent
 	if w.nested {
-		percent = codedInRunsPercent
+		percent = codedInRuns
 	}
 	start := len(dst)
 	dst = h.append(dst)

@@ -108,11 +108,19 @@ func sampledExponent(v []float64) (exponent int, ok bool) {
 		}
 		if e, ok := leastExponent(x, exponent); ok {
 			exponent = e
-		} else if _, ok := leastExponent(x, 0); !ok {
-			misfits++
+			continue
+		}
+		// Division by a larger power may fail where a smaller one does not.
+		if exponent > 0 {
+			if _, ok := leastExponent(x, 0); ok {
+				continue
+			}
+		}
+		if misfits++; misfits*4 > n {
+			return 0, false
 		}
 	}
-	return exponent, misfits*4 <= n
+	return exponent, true
 }
 
 // try sets numbers and exceptions. If a value needs a larger exponent it returns that.

@@ -25,14 +25,15 @@ type Encoder struct {
 	coder    *coder
 }
 
-// coderOf returns what codes by frequency, nil if that is not the policy.
-func (e *Encoder) coderOf() *coder {
+// coderFor returns what codes by frequency, nil if that is not the policy.
+func (e *Encoder) coderFor(percent int) *coder {
 	if e.Policy == Fast {
 		return nil
 	}
 	if e.coder == nil {
 		e.coder = new(coder)
 	}
+	e.coder.percent = percent
 	return e.coder
 }
 

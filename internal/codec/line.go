@@ -37,11 +37,11 @@ func (e *Encoder) appendTimestamps2(dst []byte, ts []int64) []byte {
 		return dst
 	}
 	start := len(dst)
-	dst = e.stream.append(dst, ts, e.coderOf())
+	dst = e.stream.append(dst, ts, e.coderFor(codedTimestamps))
 	if e.Policy == Fast || len(ts) < leastForLine || dst[start]&3 == kindConstant {
 		return dst
 	}
-	e.line.bytes = e.line.append(e.line.bytes[:0], ts, &e.stream, e.coderOf())
+	e.line.bytes = e.line.append(e.line.bytes[:0], ts, &e.stream, e.coderFor(codedTimestamps))
 	if len(e.line.bytes) < len(dst)-start {
 		dst = append(dst[:start], e.line.bytes...)
 	}

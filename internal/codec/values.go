@@ -41,12 +41,12 @@ func (e *Encoder) appendValues2(dst []byte, v []float64) []byte {
 		return appendSame(dst, v[0])
 	}
 	if d := &e.decimals; d.fit(v) {
-		return e.stream.append(d.appendHead(dst, v), d.numbers, e.coderOf())
+		return e.stream.append(d.appendHead(dst, v), d.numbers, e.coderFor(codedValues))
 	}
 	zeros := commonZeros(v)
 	e.decimals.numbers = resized(e.decimals.numbers, len(v))
 	orderedInts(e.decimals.numbers, v, zeros)
-	return e.stream.append(append(dst, modeOrdered, byte(zeros)), e.decimals.numbers, e.coderOf())
+	return e.stream.append(append(dst, modeOrdered, byte(zeros)), e.decimals.numbers, e.coderFor(codedValues))
 }
 
 func sameThroughout(v []float64) bool {
