@@ -83,6 +83,23 @@ func TestBinsThatWouldSpanAll(t *testing.T) {
 	}
 }
 
+func TestHalvedKeepsApart(t *testing.T) {
+	got := halved([]class{
+		{low: math.MinInt64, high: math.MinInt64 + 1, count: 1, last: 0},
+		{low: 5, high: 6, count: 2, last: 3},
+		{low: 7, high: 9, count: 4, last: 5},
+		{low: math.MaxInt64, high: math.MaxInt64, count: 8, last: 9},
+	})
+	want := []class{
+		{low: math.MinInt64, high: math.MinInt64 + 1, count: 1, last: 0},
+		{low: 5, high: 9, count: 6, last: 5},
+		{low: math.MaxInt64, high: math.MaxInt64, count: 8, last: 9},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // More classes than are merged into bins, and widths that take two loads for a residual.
 func TestCodedOfEveryWidth(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
