@@ -87,20 +87,26 @@ func TornFile(expected LSN, nowMS int64) string {
 
 // IsTornFile reports whether path is one that TornFile makes.
 func IsTornFile(path string) bool {
-	s, found := strings.CutPrefix(path, WALDir+"/")
+	lsn, ms, ok := parseNumbered(path, WALDir, tornSuffix)
+	return ok && TornFile(lsn, ms) == path
+}
+
+// parseNumbered reads the two numbers of a name such as TornFile and DeleteFile make.
+func parseNumbered(path, dir, suffix string) (lsn LSN, nowMS int64, ok bool) {
+	s, found := strings.CutPrefix(path, dir+"/")
 	if !found {
-		return false
+		return 0, 0, false
 	}
-	if s, found = strings.CutSuffix(s, tornSuffix); !found {
-		return false
+	if s, found = strings.CutSuffix(s, suffix); !found {
+		return 0, 0, false
 	}
-	lsn, ms, found := strings.Cut(s, "-")
+	first, second, found := strings.Cut(s, "-")
 	if !found {
-		return false
+		return 0, 0, false
 	}
-	n, err1 := strconv.ParseUint(lsn, 16, 64)
-	m, err2 := strconv.ParseInt(ms, 10, 64)
-	return err1 == nil && err2 == nil && TornFile(LSN(n), m) == path
+	n, err1 := strconv.ParseUint(first, 16, 64)
+	m, err2 := strconv.ParseInt(second, 10, 64)
+	return LSN(n), m, err1 == nil && err2 == nil
 }
 
 // SegmentDir returns the directory of the bucket that starts at hour, given in
@@ -166,20 +172,8 @@ func DeleteFile(lsn LSN, nowMS int64) string {
 
 // IsDeleteFile reports whether path is one that DeleteFile makes.
 func IsDeleteFile(path string) bool {
-	s, found := strings.CutPrefix(path, DeletesDir+"/")
-	if !found {
-		return false
-	}
-	if s, found = strings.CutSuffix(s, deleteSuffix); !found {
-		return false
-	}
-	lsn, ms, found := strings.Cut(s, "-")
-	if !found {
-		return false
-	}
-	n, err1 := strconv.ParseUint(lsn, 16, 64)
-	m, err2 := strconv.ParseInt(ms, 10, 64)
-	return err1 == nil && err2 == nil && DeleteFile(LSN(n), m) == path
+	lsn, ms, ok := parseNumbered(path, DeletesDir, deleteSuffix)
+	return ok && DeleteFile(lsn, ms) == path
 }
 
 // IsSegmentDir reports whether path is one that SegmentDir makes.

@@ -43,11 +43,12 @@ type maintenance struct {
 	sweeps   atomic.Int64
 
 	// What follows belongs to the goroutine.
-	expiry  expiry
-	bad     map[string]bool     // damaged inputs of merges: left alone from then on
-	cleared map[clearedKey]bool // files that a deletion does not concern
-	removed bool                // points have gone, so series may have died
-	stale   bool                // CATALOG holds series that are dead and forgotten
+	expiry   expiry
+	bad      map[string]bool     // damaged inputs of merges: left alone from then on
+	cleared  map[clearedKey]bool // files that a deletion does not concern
+	measured *fileSet            // the live files when measure last looked
+	removed  bool                // points have gone, so series may have died
+	stale    bool                // CATALOG holds series that are dead and forgotten
 }
 
 // order is something that a caller wants maintenance to do.
@@ -103,6 +104,7 @@ func (m *maintenance) run() {
 			if !looked {
 				looked, m.removed = true, true // the process before may not have looked
 			}
+			m.measured = nil // snapshots and others take room, too
 			m.round()
 		}
 	}
@@ -187,11 +189,16 @@ func (m *maintenance) unlink() {
 		m.complain("removing files failed", err)
 	}
 	m.cache.drop(paths)
+	m.measured = nil // there is more room
 }
 
-// measure takes note of how much there is.
+// measure takes note of how much there is, unless nothing has changed since the last time.
 func (m *maintenance) measure() {
 	files, _, _ := m.state.moment()
+	if files == m.measured {
+		return
+	}
+	m.measured = files
 	if !m.opts.MergeOff {
 		m.crowding.Store(int64(compact.Crowding(files.list())))
 	}

@@ -173,12 +173,16 @@ func TestScaleSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	series, b = nil, batches{}
+	began := time.Now()
 	e = openOnDisk(t, dir, Options{MergeOff: true})
+	opening := time.Since(began)
 	defer func() { _ = e.Close() }()
 	two := Selector{Matchers: matchers(t, `{host="host-000042",core="17"}`)}
+	began = time.Now()
 	if got := countPoints(t, e, Query{Selector: two, Start: base.MinTime, End: base.MaxTime}); got != points {
 		t.Errorf("found %d points by two tags", got)
 	}
+	t.Logf("opened in %v, one series by two tags read in %v", opening, time.Since(began))
 	if got := countPoints(t, e, Query{Start: base.MinTime, End: base.MaxTime, Parallel: 2}); got != points*n {
 		t.Errorf("found %d points in all", got)
 	}

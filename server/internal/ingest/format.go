@@ -20,15 +20,6 @@ const (
 	CSV    Format = "csv"
 )
 
-// ParseFormat reads the name of a format.
-func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case NDJSON, Influx, CSV:
-		return f, nil
-	}
-	return "", fmt.Errorf("unknown format %q: use ndjson, influx or csv", s)
-}
-
 // FormatOf guesses the format of a file from its name, with .gz or .zst at its end or
 // without. What it does not know is NDJSON.
 func FormatOf(name string) Format {
