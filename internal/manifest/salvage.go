@@ -94,17 +94,15 @@ func (s *Salvage) line(rest []byte, offset int64) (n int, err error) {
 			return n, err
 		}
 	}
-	if ok, err := s.sound(mend(text)); ok || err != nil {
-		s.Mended++
-		return n, err
+	if s.mends(text) {
+		return n, nil
 	}
 	// A byte of it may have become a newline.
 	if n < len(rest) {
 		more, _ := firstLine(rest[n:])
 		joined := rest[:n+len(more)]
-		if ok, err := s.sound(mend(joined)); ok || err != nil {
-			s.Mended++
-			return len(joined) + 1, err
+		if s.mends(joined) {
+			return len(joined) + 1, nil
 		}
 	}
 	s.part(text, offset)
@@ -125,6 +123,18 @@ func (s *Salvage) sound(text []byte) (bool, error) {
 	}
 	s.lines = append(s.lines, salvagedLine{edit: &e})
 	return true, nil
+}
+
+// mends takes in a line of which one byte is wrong, and reports whether it is one. More
+// damage can look like that by chance; what then reads as an unknown member is no word of
+// a newer version.
+func (s *Salvage) mends(text []byte) bool {
+	ok, err := s.sound(mend(text))
+	if !ok || err != nil {
+		return false
+	}
+	s.Mended++
+	return true
 }
 
 // part takes in what can be read of a damaged line. It goes by the order in which members
