@@ -2,96 +2,82 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"sync"
 )
 
-// parallelSource reads several series at the same time and yields them in order. Each
-// result is that of a whole series; at most two for each worker, and two more, exist.
-type parallelSource struct {
+// worker does tasks by their numbers. It belongs to one goroutine and may keep memory
+// from one task to the next.
+type worker[T any] interface {
+	do(ctx context.Context, task int) (T, error)
+	close()
+}
+
+// orderedResults does tasks at the same time and yields their results in order: at most two for
+// each worker, and two more, exist.
+type orderedResults[T any] struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
-	ordered chan chan seriesResult // one per series, in order
-	current []Block                // rest of the series being yielded
+	results chan chan result[T] // one per task, in order
 }
 
-type seriesResult struct {
-	blocks []Block
-	err    error
+type result[T any] struct {
+	value T
+	err   error
 }
 
-type seriesTask struct {
-	index  int
-	result chan seriesResult
+type assignment[T any] struct {
+	task   int
+	result chan result[T]
 }
 
-func newParallelSource(ctx context.Context, e *Engine, snap *snapshot, q Query) *parallelSource {
+// startOrdered begins with tasks 0 to n-1, each worker in a goroutine of its own.
+func startOrdered[T any](ctx context.Context, n int, workers []worker[T]) *orderedResults[T] {
 	ctx, cancel := context.WithCancel(ctx)
-	workers := min(q.Parallel, len(snap.series))
-	p := &parallelSource{cancel: cancel, ordered: make(chan chan seriesResult, workers)}
-	tasks := make(chan seriesTask)
+	p := &orderedResults[T]{cancel: cancel, results: make(chan chan result[T], len(workers))}
+	assignments := make(chan assignment[T])
 	p.workers.Go(func() {
-		defer close(tasks)
-		defer close(p.ordered)
-		for i := range snap.series {
-			task := seriesTask{i, make(chan seriesResult, 1)}
+		defer close(assignments)
+		defer close(p.results)
+		for i := range n {
+			a := assignment[T]{i, make(chan result[T], 1)}
 			select {
-			case p.ordered <- task.result:
+			case p.results <- a.result:
 			case <-ctx.Done():
 				return
 			}
 			select {
-			case tasks <- task:
+			case assignments <- a:
 			case <-ctx.Done():
-				task.result <- seriesResult{err: ctx.Err()}
+				a.result <- result[T]{err: ctx.Err()}
 				return
 			}
 		}
 	})
-	for range workers {
-		reader := newReader(e.fs, e.cache, snap)
+	for _, w := range workers {
 		p.workers.Go(func() {
-			defer reader.close()
-			for task := range tasks {
-				blocks, err := reader.readAll(ctx, &snap.series[task.index], q.Start, q.End)
-				task.result <- seriesResult{blocks, err}
+			defer w.close()
+			for a := range assignments {
+				value, err := w.do(ctx, a.task)
+				a.result <- result[T]{value, err}
 			}
 		})
 	}
 	return p
 }
 
-// readAll returns all points of a series, in memory of their own.
-func (r *seriesReader) readAll(ctx context.Context, s *seriesView, start, end int64) ([]Block, error) {
-	var blocks []Block
-	r.open(s, start, end)
-	for {
-		points, err := r.next(ctx)
-		if err != nil || points.len() == 0 {
-			return blocks, err
-		}
-		blocks = append(blocks, Block{s.Series, slices.Clone(points.times), slices.Clone(points.values)})
+// next returns the next result; ok is false at the end. It fails with the error of a
+// task, and when ctx ends.
+func (p *orderedResults[T]) next(ctx context.Context) (value T, ok bool, err error) {
+	r, ok := <-p.results
+	if !ok {
+		return value, false, ctx.Err()
 	}
+	got := <-r
+	return got.value, got.err == nil, got.err
 }
 
-func (p *parallelSource) next(ctx context.Context) (Block, error) {
-	for len(p.current) == 0 {
-		result, ok := <-p.ordered
-		if !ok {
-			return Block{}, ctx.Err()
-		}
-		r := <-result
-		if r.err != nil {
-			return Block{}, r.err
-		}
-		p.current = r.blocks
-	}
-	block := p.current[0]
-	p.current = p.current[1:]
-	return block, nil
-}
-
-func (p *parallelSource) close() {
+// close gives up what is not done yet, and waits for the workers to end.
+func (p *orderedResults[T]) close() {
 	p.cancel()
 	p.workers.Wait()
 }

@@ -123,6 +123,54 @@ func (s *serialSource) next(ctx context.Context) (Block, error) {
 
 func (s *serialSource) close() { s.reader.close() }
 
+// parallelSource reads several series at the same time. Each result is that of a whole
+// series.
+type parallelSource struct {
+	*orderedResults[[]Block]
+	current []Block // rest of the series being yielded
+}
+
+func newParallelSource(ctx context.Context, e *Engine, snap *snapshot, q Query) *parallelSource {
+	workers := make([]worker[[]Block], min(q.Parallel, len(snap.series)))
+	for i := range workers {
+		workers[i] = &wholeSeries{newReader(e.fs, e.cache, snap), q}
+	}
+	return &parallelSource{orderedResults: startOrdered(ctx, len(snap.series), workers)}
+}
+
+func (p *parallelSource) next(ctx context.Context) (Block, error) {
+	for len(p.current) == 0 {
+		blocks, ok, err := p.orderedResults.next(ctx)
+		if !ok {
+			return Block{}, err
+		}
+		p.current = blocks
+	}
+	block := p.current[0]
+	p.current = p.current[1:]
+	return block, nil
+}
+
+// wholeSeries reads series into memory of their own.
+type wholeSeries struct {
+	reader *seriesReader
+	query  Query
+}
+
+func (w *wholeSeries) do(ctx context.Context, task int) (blocks []Block, err error) {
+	s := &w.reader.snap.series[task]
+	w.reader.open(s, w.query.Start, w.query.End)
+	for {
+		points, err := w.reader.next(ctx)
+		if err != nil || points.len() == 0 {
+			return blocks, err
+		}
+		blocks = append(blocks, Block{s.Series, slices.Clone(points.times), slices.Clone(points.values)})
+	}
+}
+
+func (w *wholeSeries) close() { w.reader.close() }
+
 // Find returns the series that sel selects and that have a point from start to end.
 func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*Series, error) {
 	if err := e.usable(); err != nil {
