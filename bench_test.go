@@ -162,21 +162,9 @@ func BenchmarkGenerator(b *testing.B) {
 // scan reads every point and adds the values up.
 func scan(b *testing.B, db *DB) (points int) {
 	b.Helper()
-	it, err := db.Query(context.Background(), Query{Start: MinTime, End: MaxTime})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer it.Close()
-	var sum float64
-	for it.Next() {
-		block := it.Block()
-		points += len(block.Values)
-		for _, v := range block.Values {
-			sum += v
-		}
-	}
-	if err := it.Err(); err != nil || math.IsNaN(sum) {
-		b.Fatal(sum, err)
+	points, sum := readAll(b, db, Query{Start: MinTime, End: MaxTime})
+	if math.IsNaN(sum) {
+		b.Fatal(sum)
 	}
 	return points
 }
@@ -298,102 +286,5 @@ func BenchmarkReplay(b *testing.B) {
 		if err := db.Close(); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// BenchmarkSeries takes half a million series of ten tags and one point each through
-// registration, first point, flush, close, open, and look-ups by two tags. Its figures
-// are for each series or look-up.
-func BenchmarkSeries(b *testing.B) {
-	const n = 500_000
-	dir := b.TempDir()
-	db, err := Open(dir, &Options{MergeOff: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	stage := func(name string, run func(b *testing.B) int) {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				runtime.GC()
-				m := startMeter()
-				cpu, count := m.cpu, run(b)
-				b.ReportMetric(0, "ns/op")
-				b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(count), "cpu-ns/series")
-			}
-		})
-	}
-	series := make([]*Series, n)
-	stage("register", func(b *testing.B) int {
-		for i := range series {
-			if series[i], err = db.Series("cpu.usage", fleetTags(i)...); err != nil {
-				b.Fatal(err)
-			}
-		}
-		return n
-	})
-	stage("first-point", func(b *testing.B) int {
-		batch := db.NewBatch()
-		for i, s := range series {
-			batch.Add(s, benchStart, float64(i))
-			if batch.Len() == 4000 || i == n-1 {
-				if err := db.Write(context.Background(), batch); err != nil {
-					b.Fatal(err)
-				}
-				batch.Reset()
-			}
-		}
-		return n
-	})
-	stage("flush", func(b *testing.B) int {
-		if err := db.Flush(context.Background()); err != nil {
-			b.Fatal(err)
-		}
-		return n
-	})
-	stage("close", func(b *testing.B) int {
-		if err := db.Close(); err != nil {
-			b.Fatal(err)
-		}
-		return n
-	})
-	stage("open", func(b *testing.B) int {
-		if db, err = Open(dir, nil); err != nil {
-			b.Fatal(err)
-		}
-		return n
-	})
-	stage("find=two-tags", func(b *testing.B) int {
-		const lookups = 2000
-		for i := range lookups {
-			tags := fleetTags(i * (n / lookups))
-			host, _ := NewMatcher("host", MatchEqual, tags[0].Value)
-			core, _ := NewMatcher("core", MatchEqual, tags[1].Value)
-			found, err := db.Find(context.Background(), Selector{Matchers: []Matcher{host, core}}, MinTime, MaxTime)
-			if err != nil || len(found) != 1 {
-				b.Fatal(len(found), err)
-			}
-		}
-		return lookups
-	})
-	stage("find=all", func(b *testing.B) int {
-		found, err := db.Find(context.Background(), Selector{}, MinTime, MaxTime)
-		if err != nil || len(found) != n {
-			b.Fatal(len(found), err)
-		}
-		return n
-	})
-	if err := db.Close(); err != nil {
-		b.Fatal(err)
-	}
-}
-
-// fleetTags are the ten tags of series i of a fleet: host and core first.
-func fleetTags(i int) []Tag {
-	return []Tag{
-		{Key: "host", Value: fmt.Sprintf("host-%06d", i/100)}, {Key: "core", Value: fmt.Sprint(i % 100)},
-		{Key: "dc", Value: fmt.Sprint(i / 100_000)}, {Key: "rack", Value: fmt.Sprint(i / 2000)},
-		{Key: "os", Value: "linux"}, {Key: "arch", Value: "amd64"}, {Key: "env", Value: "prod"},
-		{Key: "team", Value: fmt.Sprint(i % 17)}, {Key: "service", Value: fmt.Sprint(i % 230)},
-		{Key: "version", Value: "1.2.3"},
 	}
 }
