@@ -125,7 +125,7 @@ func (a *App) query(ctx context.Context, db *sydradb.DB, q sydradb.Query, format
 func (a *App) printPoints(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64, w render.Writer) (found bool, err error) {
 	cut, err := eachBlock(ctx, db, q, limit, func(b sydradb.Block) error {
 		found = true
-		return w.Write(b)
+		return w.Write(render.Block{Series: b.Series, Times: b.Times, Values: b.Values})
 	})
 	if err != nil {
 		return found, err

@@ -10,8 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/guptarohit/asciigraph"
-
-	"github.com/sydradb/sydradb"
 )
 
 // ChartOptions say how large a chart is and what it shows.
@@ -39,7 +37,7 @@ type Chart struct {
 	series  []*chartSeries
 	more    int // series beyond maxChartSeries
 	points  int64
-	last    *sydradb.Series
+	last    Series
 }
 
 // chartSeries is what is kept of a series.
@@ -72,8 +70,8 @@ func NewChart(w io.Writer, o ChartOptions) *Chart {
 
 // Write adds the points of b that lie between the edges. NaN and infinities have no
 // place in a chart and are left out.
-func (c *Chart) Write(b sydradb.Block) error {
-	if c.last == nil || c.last.ID() != b.Series.ID() {
+func (c *Chart) Write(b Block) error {
+	if c.last != b.Series {
 		c.last = b.Series
 		if len(c.series) == maxChartSeries {
 			c.more++

@@ -7,7 +7,6 @@ import (
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
-	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
@@ -38,7 +37,7 @@ type influxLayout struct {
 
 func (*influxLayout) begin(dst []byte) []byte { return dst }
 
-func (l *influxLayout) series(dst []byte, s *sydradb.Series) []byte {
+func (l *influxLayout) series(dst []byte, s Series) []byte {
 	l.encoder.ClearErr()
 	l.encoder.Reset()
 	l.encoder.StartLine(s.Name())

@@ -60,7 +60,7 @@ func series(t *testing.T, db *sydradb.DB, name string, tags ...sydradb.Tag) *syd
 }
 
 // print runs blocks through a Writer.
-func print(t *testing.T, format Format, blocks ...sydradb.Block) (string, error) {
+func print(t *testing.T, format Format, blocks ...Block) (string, error) {
 	t.Helper()
 	var b bytes.Buffer
 	w, err := New(format, &b)
@@ -76,14 +76,14 @@ func print(t *testing.T, format Format, blocks ...sydradb.Block) (string, error)
 	return b.String(), err
 }
 
-func specialBlocks(t *testing.T, db *sydradb.DB) []sydradb.Block {
+func specialBlocks(t *testing.T, db *sydradb.DB) []Block {
 	odd := series(t, db, `odd "name", x`, sydradb.Tag{Key: "k e=y", Value: "v,a\\l"}, sydradb.Tag{Key: "π", Value: `"q"`})
 	plain := series(t, db, "plain")
 	nameless, err := db.SeriesByID(18446744073709551615)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []sydradb.Block{
+	return []Block{
 		{Series: odd, Times: []int64{-1500000000, 0}, Values: []float64{math.NaN(), math.Float64frombits(0x7ff0000000000002)}},
 		{Series: odd, Times: []int64{1694300000123456789}, Values: []float64{math.Copysign(0, -1)}},
 		{Series: plain, Times: []int64{1, 2e9, 3e9}, Values: []float64{math.Inf(1), math.Inf(-1), 0.30000000000000004}},
@@ -131,8 +131,8 @@ func TestEmptyResult(t *testing.T) {
 func TestUnwritableSeries(t *testing.T) {
 	db := openDB(t)
 	got, err := print(t, Influx,
-		sydradb.Block{Series: series(t, db, "a\nb"), Times: []int64{1, 2}, Values: []float64{1, 2}},
-		sydradb.Block{Series: series(t, db, "fine"), Times: []int64{3}, Values: []float64{3}})
+		Block{Series: series(t, db, "a\nb"), Times: []int64{1, 2}, Values: []float64{1, 2}},
+		Block{Series: series(t, db, "fine"), Times: []int64{3}, Values: []float64{3}})
 	var unwritable *UnwritableError
 	if !errors.As(err, &unwritable) || unwritable.Points != 2 || got != "fine value=3 3\n" {
 		t.Errorf("%q, %v", got, err)
@@ -145,7 +145,7 @@ func TestFailingOutput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := sydradb.Block{Series: series(t, db, "a"), Times: []int64{1}, Values: []float64{1}}
+	b := Block{Series: series(t, db, "a"), Times: []int64{1}, Values: []float64{1}}
 	if err := errors.Join(w.Write(b), w.Close()); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("error %v, want that of the output", err)
 	}
@@ -157,7 +157,7 @@ func (failingWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestNothingAllocatesPerPoint(t *testing.T) {
 	db := openDB(t)
-	b := sydradb.Block{Series: series(t, db, "a", sydradb.Tag{Key: "k", Value: "v"}), Times: make([]int64, 1000), Values: make([]float64, 1000)}
+	b := Block{Series: series(t, db, "a", sydradb.Tag{Key: "k", Value: "v"}), Times: make([]int64, 1000), Values: make([]float64, 1000)}
 	for i := range b.Times {
 		b.Times[i], b.Values[i] = 1694300000e9+int64(i)*1e6, float64(i)/7
 	}
@@ -180,7 +180,7 @@ type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
-func drawChart(t *testing.T, o ChartOptions, blocks ...sydradb.Block) string {
+func drawChart(t *testing.T, o ChartOptions, blocks ...Block) string {
 	t.Helper()
 	var b bytes.Buffer
 	c := NewChart(&b, o)
@@ -196,10 +196,10 @@ func drawChart(t *testing.T, o ChartOptions, blocks ...sydradb.Block) string {
 }
 
 // waves returns blocks of a few series around different levels, the second with a gap.
-func waves(t *testing.T, db *sydradb.DB, count int) []sydradb.Block {
-	var blocks []sydradb.Block
+func waves(t *testing.T, db *sydradb.DB, count int) []Block {
+	var blocks []Block
 	for i := range count {
-		b := sydradb.Block{Series: series(t, db, "room.temp", sydradb.Tag{Key: "room", Value: string(rune('a' + i))})}
+		b := Block{Series: series(t, db, "room.temp", sydradb.Tag{Key: "room", Value: string(rune('a' + i))})}
 		for k := range 365 {
 			if i == 1 && k > 200 && k < 250 {
 				continue
@@ -240,7 +240,7 @@ func TestChartOfOddValues(t *testing.T) {
 		"spread":    {1e-9, 1e9},
 		"all equal": {1e300, 1e300},
 	} {
-		b := sydradb.Block{Series: s, Values: values}
+		b := Block{Series: s, Values: values}
 		for i := range values {
 			b.Times = append(b.Times, int64(i)*1e9)
 		}
@@ -253,7 +253,7 @@ func TestChartOfOddValues(t *testing.T) {
 			t.Errorf("%s: odd labels:\n%s", name, got)
 		}
 	}
-	if got := drawChart(t, ChartOptions{}, sydradb.Block{Series: s, Times: []int64{0}, Values: []float64{math.NaN()}}); got != "no finite values to draw\n" {
+	if got := drawChart(t, ChartOptions{}, Block{Series: s, Times: []int64{0}, Values: []float64{math.NaN()}}); got != "no finite values to draw\n" {
 		t.Errorf("only NaN: %q", got)
 	}
 }
@@ -271,7 +271,7 @@ func TestChartOfOddTimesFits(t *testing.T) {
 		"second":      {1694300000e9, 1694300001e9},
 		"years":       {0, 1694300000e9},
 	} {
-		b := sydradb.Block{Series: s, Times: times}
+		b := Block{Series: s, Times: times}
 		for i := range times {
 			b.Values = append(b.Values, float64(i)*1234.5)
 		}
@@ -299,7 +299,7 @@ func TestChartOfOddTimesFits(t *testing.T) {
 		}
 	}
 	got := drawChart(t, ChartOptions{Start: sydradb.MinTime, End: sydradb.MaxTime, Width: 80},
-		sydradb.Block{Series: s, Times: []int64{sydradb.MinTime, sydradb.MaxTime}, Values: []float64{1, 2}})
+		Block{Series: s, Times: []int64{sydradb.MinTime, sydradb.MaxTime}, Values: []float64{1, 2}})
 	if !strings.Contains(got, "1823-11-12 00:06:21 to 2116-02-20 23:53:38 UTC, 2 points, 1668 days a column") {
 		t.Errorf("the caption:\n%s", got)
 	}
@@ -307,7 +307,7 @@ func TestChartOfOddTimesFits(t *testing.T) {
 
 func TestTableColumnsLineUp(t *testing.T) {
 	db := openDB(t)
-	got, err := print(t, Table, sydradb.Block{Series: series(t, db, "a"), Times: []int64{0, 1e9 + 5e8, 2e9 + 25e7, 3e9}, Values: []float64{1, 2, 3, 4}})
+	got, err := print(t, Table, Block{Series: series(t, db, "a"), Times: []int64{0, 1e9 + 5e8, 2e9 + 25e7, 3e9}, Values: []float64{1, 2, 3, 4}})
 	want := `a
   1970-01-01T00:00:00Z     1
   1970-01-01T00:00:01.5Z   2
@@ -363,7 +363,7 @@ func BenchmarkWrite(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	block := sydradb.Block{Series: s, Times: make([]int64, 1000), Values: make([]float64, 1000)}
+	block := Block{Series: s, Times: make([]int64, 1000), Values: make([]float64, 1000)}
 	for i := range block.Times {
 		block.Times[i], block.Values[i] = 1694300000e9+int64(i)*1e9, float64(i%500)/10
 	}

@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 
-	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
@@ -15,7 +14,7 @@ type tableLayout struct {
 
 func (*tableLayout) begin(dst []byte) []byte { return dst }
 
-func (l *tableLayout) series(dst []byte, s *sydradb.Series) []byte {
+func (l *tableLayout) series(dst []byte, s Series) []byte {
 	if l.seriesCount > 0 {
 		dst = append(dst, '\n')
 	}

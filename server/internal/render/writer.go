@@ -23,11 +23,27 @@ const (
 	Influx Format = "influx"
 )
 
+// Series is what points are printed under: a *sydradb.Series, or what an aggregation has
+// made one of. Two are the same if they are equal, so they are pointers.
+type Series interface {
+	ID() sydradb.SeriesID
+	Name() string
+	Tags() []sydradb.Tag
+	String() string
+}
+
+// Block is a run of points of one series, in order of time.
+type Block struct {
+	Series Series
+	Times  []int64 // Unix nanoseconds
+	Values []float64
+}
+
 // Writer prints blocks of points.
 type Writer interface {
 	// Write prints the points of b. Blocks of one series follow one another. The
 	// slices of b are not kept.
-	Write(b sydradb.Block) error
+	Write(b Block) error
 	// Close prints what belongs after the last block. It does not close the file.
 	Close() error
 }
@@ -58,7 +74,7 @@ func New(format Format, w io.Writer) (Writer, error) {
 type layout interface {
 	begin(dst []byte) []byte
 	// series comes before the first point of a series.
-	series(dst []byte, s *sydradb.Series) []byte
+	series(dst []byte, s Series) []byte
 	point(dst []byte, ts int64, value float64) []byte
 	// end comes last. The error says what could not be written.
 	end(dst []byte) ([]byte, error)
@@ -72,7 +88,7 @@ type pointWriter struct {
 	out     output
 	layout  layout
 	begun   bool
-	current *sydradb.Series
+	current Series
 }
 
 // output collects text and writes it in large pieces.
@@ -99,9 +115,9 @@ func (p *pointWriter) begin() {
 	}
 }
 
-func (p *pointWriter) Write(b sydradb.Block) error {
+func (p *pointWriter) Write(b Block) error {
 	p.begin()
-	if p.current == nil || p.current.ID() != b.Series.ID() {
+	if p.current != b.Series {
 		p.current = b.Series
 		p.out.buf = p.layout.series(p.out.buf, b.Series)
 	}
@@ -128,7 +144,7 @@ func (p *pointWriter) Close() error {
 }
 
 // Nameless reports whether only the id of s is known.
-func Nameless(s *sydradb.Series) bool {
+func Nameless(s Series) bool {
 	digits, ok := strings.CutPrefix(s.Name(), "series:")
 	if !ok {
 		return false
@@ -139,12 +155,12 @@ func Nameless(s *sydradb.Series) bool {
 
 // AppendSeries appends the series as find prints it, without a line end:
 // {"series_id":7,"series":"room.temp","tags":{"room":"hall"}}.
-func AppendSeries(dst []byte, s *sydradb.Series) []byte {
+func AppendSeries(dst []byte, s Series) []byte {
 	dst = appendSeriesMembers(append(dst, '{'), s)
 	return append(dst, '}')
 }
 
-func appendSeriesMembers(dst []byte, s *sydradb.Series) []byte {
+func appendSeriesMembers(dst []byte, s Series) []byte {
 	dst = strconv.AppendUint(append(dst, `"series_id":`...), uint64(s.ID()), 10)
 	dst = literal.AppendJSONString(append(dst, `,"series":`...), s.Name())
 	return literal.AppendJSONTags(append(dst, `,"tags":`...), s.Tags())
@@ -153,9 +169,9 @@ func appendSeriesMembers(dst []byte, s *sydradb.Series) []byte {
 // rows is the oldest format: nothing but time and value.
 type rows struct{}
 
-func (rows) begin(dst []byte) []byte                     { return dst }
-func (rows) series(dst []byte, _ *sydradb.Series) []byte { return dst }
-func (rows) end(dst []byte) ([]byte, error)              { return dst, nil }
+func (rows) begin(dst []byte) []byte            { return dst }
+func (rows) series(dst []byte, _ Series) []byte { return dst }
+func (rows) end(dst []byte) ([]byte, error)     { return dst, nil }
 func (rows) point(dst []byte, ts int64, value float64) []byte {
 	dst = append(literal.AppendTime(dst, ts), ',')
 	return append(literal.AppendValue(dst, value), '\n')
@@ -168,7 +184,7 @@ type csvLayout struct{ prefix []byte }
 func (*csvLayout) begin(dst []byte) []byte        { return append(dst, "series,tags,ts,value\n"...) }
 func (*csvLayout) end(dst []byte) ([]byte, error) { return dst, nil }
 
-func (l *csvLayout) series(dst []byte, s *sydradb.Series) []byte {
+func (l *csvLayout) series(dst []byte, s Series) []byte {
 	l.prefix = append(appendCell(l.prefix[:0], s.Name()), ',')
 	if len(s.Tags()) > 0 {
 		l.prefix = appendCell(l.prefix, string(literal.AppendJSONTags(nil, s.Tags())))
@@ -197,7 +213,7 @@ type ndjsonLayout struct{ prefix, suffix []byte }
 func (*ndjsonLayout) begin(dst []byte) []byte        { return dst }
 func (*ndjsonLayout) end(dst []byte) ([]byte, error) { return dst, nil }
 
-func (l *ndjsonLayout) series(dst []byte, s *sydradb.Series) []byte {
+func (l *ndjsonLayout) series(dst []byte, s Series) []byte {
 	if Nameless(s) {
 		l.prefix = strconv.AppendUint(append(l.prefix[:0], `{"series_id":`...), uint64(s.ID()), 10)
 	} else {
@@ -223,7 +239,7 @@ type jsonLayout struct{ seriesCount, points int }
 
 func (*jsonLayout) begin(dst []byte) []byte { return append(dst, '[') }
 
-func (l *jsonLayout) series(dst []byte, s *sydradb.Series) []byte {
+func (l *jsonLayout) series(dst []byte, s Series) []byte {
 	if l.seriesCount > 0 {
 		dst = append(dst, "]},"...)
 	}
