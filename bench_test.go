@@ -86,15 +86,22 @@ func openBench(b *testing.B, dir string, maxSegmentFiles int) (*DB, []*Series) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	return db, fleetSeries(b, db)
+}
+
+// fleetSeries returns the handles of the fleet: 40 series of each of 100 hosts.
+func fleetSeries(b *testing.B, db *DB) []*Series {
+	b.Helper()
 	series := make([]*Series, benchSeries)
 	for i := range series {
+		var err error
 		series[i], err = db.Series(fmt.Sprintf("fleet.metric%d", i%40),
 			Tag{Key: "host", Value: fmt.Sprintf("host-%03d", i/40)}, Tag{Key: "region", Value: fmt.Sprintf("r%d", i/40%4)})
 		if err != nil {
 			b.Fatal(err)
 		}
 	}
-	return db, series
+	return series
 }
 
 // ingest writes steps scrapes in batches of the given size and returns the points.

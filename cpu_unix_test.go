@@ -3,6 +3,7 @@
 package sydradb
 
 import (
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -14,4 +15,17 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// peakRSS returns the most memory, in bytes, that this process has had resident.
+func peakRSS() int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	peak := int64(u.Maxrss)
+	if runtime.GOOS != "darwin" { // which counts bytes, the others kilobytes
+		peak <<= 10
+	}
+	return peak
 }
