@@ -34,6 +34,11 @@ type Stats struct {
 	CacheBytes  int64 `json:"cache_bytes"`
 	CacheHits   int64 `json:"cache_hits"`
 	CacheMisses int64 `json:"cache_misses"`
+
+	// Since the database was opened, by queries that have ended: blocks of packs and
+	// segment files that were decoded, and blocks that their statistics stood for.
+	BlocksDecoded int64 `json:"blocks_decoded"`
+	BlocksSummed  int64 `json:"blocks_summed"`
 }
 
 // Stats returns the current counters and sizes.

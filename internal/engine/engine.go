@@ -19,7 +19,7 @@ type Engine struct {
 	fs          fsys.FS
 	opts        Options
 	lock        io.Closer
-	cache       *cache
+	readers     *readers
 	reg         *registry
 	state       *state
 	ledger      *ledger
@@ -258,7 +258,8 @@ func (e *Engine) Stats() Stats {
 	s := e.opened
 	s.Series = e.reg.now().index.Len()
 	s.count(e.state)
-	s.CacheBytes, s.CacheHits, s.CacheMisses = e.cache.counters()
+	s.CacheBytes, s.CacheHits, s.CacheMisses = e.readers.cache.counters()
+	s.BlocksDecoded, s.BlocksSummed = e.readers.decoded.Load(), e.readers.summed.Load()
 	if e.writer == nil {
 		return s
 	}

@@ -184,16 +184,16 @@ func (r *recovery) engine() *Engine {
 	disk := &diskLimit{max: r.opts.MaxDiskBytes}
 	disk.measure(r.fs, r.opts.Logger)
 	e := &Engine{
-		fs:     r.fs,
-		opts:   r.opts,
-		cache:  newCache(r.opts.CacheBytes),
-		reg:    r.reg,
-		state:  r.state,
-		ledger: ledger,
-		writer: newWriter(r.opts, r.log, r.state, ledger, disk),
+		fs:      r.fs,
+		opts:    r.opts,
+		readers: newReaders(r.fs, r.opts.CacheBytes),
+		reg:     r.reg,
+		state:   r.state,
+		ledger:  ledger,
+		writer:  newWriter(r.opts, r.log, r.state, ledger, disk),
 	}
 	e.maintenance = &maintenance{
-		fs: r.fs, opts: r.opts, logger: r.opts.Logger, cache: e.cache, reg: r.reg, state: r.state,
+		fs: r.fs, opts: r.opts, logger: r.opts.Logger, cache: e.readers.cache, reg: r.reg, state: r.state,
 		ledger: ledger, writer: e.writer, disk: disk, expiry: newExpiry(&r.opts, lastWall),
 	}
 	e.maintenance.start()

@@ -37,7 +37,7 @@ func (e *Engine) Query(ctx context.Context, q Query) (*Iterator, error) {
 	if q.Parallel > 1 && len(snap.series) > 1 {
 		it.source = newParallelSource(ctx, e, snap, q)
 	} else {
-		it.source = &serialSource{reader: newReader(e.fs, e.cache, snap), snap: snap, query: q}
+		it.source = &serialSource{reader: e.readers.get(snap), snap: snap, query: q}
 	}
 	return it, nil
 }
@@ -133,7 +133,7 @@ type parallelSource struct {
 func newParallelSource(ctx context.Context, e *Engine, snap *snapshot, q Query) *parallelSource {
 	workers := make([]worker[[]Block], min(q.Parallel, len(snap.series)))
 	for i := range workers {
-		workers[i] = &wholeSeries{newReader(e.fs, e.cache, snap), q}
+		workers[i] = &wholeSeries{e.readers.get(snap), q}
 	}
 	return &parallelSource{orderedResults: startOrdered(ctx, len(snap.series), workers)}
 }
@@ -181,7 +181,7 @@ func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*S
 		return nil, err
 	}
 	defer snap.release()
-	reader := newReader(e.fs, e.cache, snap)
+	reader := e.readers.get(snap)
 	defer reader.close()
 	var found []*Series
 	for _, i := range snap.byID() {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -29,11 +31,17 @@ type seriesReader struct {
 	files      []sourceFile // not looked into yet, in order of their start
 	pieces     []piece      // not read yet, in order of their start, before all of files
 	memory     columns      // points of the memtables not returned yet
+	fileRoom   []sourceFile // what files is part of, from its beginning
+	pieceRoom  []piece      // as well
 	inMemory   [2]memtable.Columns
 	both       columns    // merge of the memtables
 	buffers    [3]columns // of pieces and merges, used in turn
 	turn       int
 	hidden     []tombstone.Range
+
+	home    *readers // takes the reader back; nil for that of a merge
+	decoded int64    // pieces read since it was handed out
+	summed  int64    // blocks whose statistics stood for them since then
 }
 
 // sourceFile is a file that may hold points of the series, with its precedence.
@@ -58,11 +66,36 @@ func newReader(fs fsys.FS, cache *cache, snap *snapshot) *seriesReader {
 	return &seriesReader{fs: fs, cache: cache, snap: snap}
 }
 
+// readers hands out readers to queries. Their memory serves one query after the other:
+// to find room for decoding would cost a small query more than all it does.
+type readers struct {
+	fs    fsys.FS
+	cache *cache
+	idle  sync.Pool
+
+	decoded, summed atomic.Int64 // by readers that were given back
+}
+
+func newReaders(fs fsys.FS, cacheBytes int64) *readers {
+	return &readers{fs: fs, cache: newCache(cacheBytes)}
+}
+
+// get returns a reader of the series in snap, to be closed before snap is released.
+func (h *readers) get(snap *snapshot) *seriesReader {
+	r, ok := h.idle.Get().(*seriesReader)
+	if !ok {
+		r = newReader(h.fs, h.cache, nil)
+		r.home = h
+	}
+	r.snap = snap
+	return r
+}
+
 // open begins with series s from start to end.
 func (r *seriesReader) open(s *seriesView, start, end int64) {
 	r.id, r.start, r.end = s.ID, max(start, r.snap.horizons.of(s.Name)), end
 	r.findFiles()
-	r.pieces = r.pieces[:0]
+	r.pieces = nil
 	r.memory = columns{}
 	var parts [2]columns
 	for i := range r.snap.tables {
@@ -93,7 +126,7 @@ func (r *seriesReader) readTable(i int, s *seriesView) columns {
 
 // findFiles lists the files that may have points of the series, in order of time.
 func (r *seriesReader) findFiles() {
-	r.files = r.files[:0]
+	r.files = r.fileRoom[:0]
 	for _, run := range r.snap.files.runs {
 		if !run.overlaps(r.start, r.end) {
 			continue
@@ -109,6 +142,7 @@ func (r *seriesReader) findFiles() {
 			}
 		}
 	}
+	r.fileRoom = r.files
 	slices.SortFunc(r.files, func(a, b sourceFile) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.seq, b.seq))
 	})
@@ -152,7 +186,7 @@ func (r *seriesReader) next(ctx context.Context) (columns, error) {
 // findPieces takes the next file and all that overlap it, directly or by way of one
 // another, and finds the pieces of them that hold points of the series.
 func (r *seriesReader) findPieces() error {
-	r.pieces = r.pieces[:0]
+	r.pieces = r.pieceRoom[:0]
 	r.packs.recall()
 	end := r.files[0].end
 	n := 0
@@ -167,7 +201,7 @@ func (r *seriesReader) findPieces() error {
 			return err
 		}
 	}
-	r.files = r.files[n:]
+	r.files, r.pieceRoom = r.files[n:], r.pieces
 	slices.SortFunc(r.pieces, func(a, b piece) int {
 		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.seq, b.seq))
 	})
@@ -230,6 +264,7 @@ func (r *seriesReader) readPieces(pieces []piece) (columns, error) {
 func (r *seriesReader) readPiece(p *piece) (columns, error) {
 	dst := r.buffer()
 	dst.reset()
+	r.decoded++
 	var err error
 	if p.segment != nil {
 		err = r.readSegment(dst, p.segment)
@@ -296,100 +331,33 @@ func (r *seriesReader) buffer() *columns {
 	return &r.buffers[r.turn]
 }
 
-// close closes the files that the reader has open. It may be used again.
-func (r *seriesReader) close() { r.packs.close() }
-
-// maxPackReaders bounds how many packs a reader keeps ready from one series to the next.
-const maxPackReaders = 32
-
-// packReader is a pack with the series looked up last.
-type packReader struct {
-	file   lazyFile
-	reader *segment.PackReader
-	series segment.PackSeries
-	inUse  bool
-}
-
-// packReaders keeps packs ready.
-type packReaders struct {
-	byPath map[string]*packReader
-}
-
-// recall says that no reader handed out so far is used any more.
-func (p *packReaders) recall() {
-	for _, r := range p.byPath {
-		r.inUse = false
+// close closes the files that the reader has open, and gives it back.
+func (r *seriesReader) close() {
+	r.packs.close()
+	h := r.home
+	if h == nil {
+		return
+	}
+	h.decoded.Add(r.decoded)
+	h.summed.Add(r.summed)
+	r.decoded, r.summed = 0, 0
+	r.snap, r.memory, r.files, r.pieces = nil, columns{}, nil, nil
+	clear(r.fileRoom[:cap(r.fileRoom)]) // they point to files and packs
+	clear(r.pieceRoom[:cap(r.pieceRoom)])
+	if !r.large() {
+		h.idle.Put(r)
 	}
 }
 
-// open returns a reader of the pack f, which is valid until recall.
-func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, error) {
-	if r, ok := p.byPath[f.Path]; ok {
-		r.inUse = true
-		return r, nil
+// large reports whether the reader has taken more memory than an idle one may hold.
+func (r *seriesReader) large() bool {
+	const most = 128 << 10 // points
+	n := max(cap(r.both.times), len(r.fileRoom), len(r.pieceRoom))
+	for i := range r.buffers {
+		n = max(n, cap(r.buffers[i].times))
 	}
-	pack, err := f.pack(fs)
-	if err != nil {
-		return nil, err
+	for i := range r.inMemory {
+		n = max(n, cap(r.inMemory[i].TS))
 	}
-	if p.byPath == nil {
-		p.byPath = make(map[string]*packReader)
-	}
-	for path, r := range p.byPath {
-		if len(p.byPath) < maxPackReaders {
-			break
-		}
-		if !r.inUse {
-			r.file.close()
-			delete(p.byPath, path)
-		}
-	}
-	r := &packReader{file: lazyFile{fs: fs, path: f.Path}, inUse: true}
-	r.reader = pack.Reader(&r.file, cachedPieces{cache, f.Path})
-	p.byPath[f.Path] = r
-	return r, nil
+	return n > most
 }
-
-// close closes all packs.
-func (p *packReaders) close() {
-	for _, r := range p.byPath {
-		r.file.close()
-	}
-	p.byPath = nil
-}
-
-// lazyFile is a file that is opened when something is read of it: what the cache holds
-// can be found without.
-type lazyFile struct {
-	fs   fsys.FS
-	path string
-	file fsys.File
-}
-
-// ReadAt implements io.ReaderAt.
-func (f *lazyFile) ReadAt(p []byte, offset int64) (n int, err error) {
-	if f.file == nil {
-		if f.file, err = f.fs.Open(f.path); err != nil {
-			return 0, err
-		}
-	}
-	return f.file.ReadAt(p, offset)
-}
-
-func (f *lazyFile) close() {
-	if f.file != nil {
-		_ = f.file.Close() // nothing was written
-	}
-}
-
-// cachedPieces gives a pack its part of the cache.
-type cachedPieces struct {
-	cache *cache
-	path  string
-}
-
-// Get implements segment.Pieces.
-func (c cachedPieces) Get(offset int64) []byte { return c.cache.get(cacheKey{c.path, offset}) }
-
-// Put implements segment.Pieces.
-func (c cachedPieces) Put(offset int64, data []byte) { c.cache.put(cacheKey{c.path, offset}, data) }

@@ -158,6 +158,7 @@ func TestReadOnlyStats(t *testing.T) {
 	}
 	want.State, want.DurableLSN, want.Flushes = got.State, got.DurableLSN, 0
 	want.CacheBytes, want.CacheHits, want.CacheMisses = got.CacheBytes, got.CacheHits, got.CacheMisses
+	want.BlocksDecoded = got.BlocksDecoded
 	if got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
