@@ -58,6 +58,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 		Logger:        o.Logger,
 
 		MaxSegmentFiles: o.MaxSegmentFiles,
+		SegmentCodec1:   o.SegmentCodec1,
 		MergeOff:        o.MergeOff,
 		Retention:       retention.Rules{Default: o.Retention, Classes: o.NamespaceRetention},
 		MaxDiskBytes:    o.MaxDiskBytes,

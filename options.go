@@ -67,6 +67,10 @@ type Options struct {
 	// hold many series. Default 64; [NeverPack] keeps to single files, hour by hour,
 	// [AlwaysPack] writes packs only.
 	MaxSegmentFiles int
+	// SegmentCodec1 makes the files of single series in codec 1, which programs of version 0
+	// read too. It takes two to five times as many bytes. Packs, which version 0 does not
+	// know, are not affected: see [NeverPack]. Default false: codec 2.
+	SegmentCodec1 bool
 	// MergeOff switches merging in the background off. [DB.Compact] still works.
 	MergeOff bool
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/codec"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/segment"
@@ -28,6 +29,7 @@ type Source interface {
 type RunOptions struct {
 	NowMS           int64 // number of the job, which no other has
 	MaxSegmentFiles int   // see segment.BucketOptions
+	SegmentCodec1   bool  // see segment.BucketOptions
 }
 
 // Run writes what becomes of the job's inputs and returns the entries of the new files,
@@ -59,7 +61,8 @@ func Run(ctx context.Context, fs fsys.FS, job Job, src Source, o RunOptions) ([]
 	return files, nil
 }
 
-// write copies the points of the source into new files.
+// write copies the points of the source into new files, which are read often and written
+// seldom: they take what encoding takes to be small.
 func write(ctx context.Context, fs fsys.FS, job *Job, src Source, o RunOptions) (_ []manifest.Entry, err error) {
 	series := src.Series()
 	w, err := segment.NewBucketWriter(fs, segment.BucketOptions{
@@ -68,6 +71,8 @@ func write(ctx context.Context, fs fsys.FS, job *Job, src Source, o RunOptions) 
 		Width:           job.Width,
 		Segments:        len(series),
 		MaxSegmentFiles: o.MaxSegmentFiles,
+		Policy:          codec.Balanced,
+		SegmentCodec1:   o.SegmentCodec1,
 	})
 	if err != nil {
 		return nil, err

@@ -124,7 +124,9 @@ func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
 		defer source.close()
 		job.Applied = max(job.Applied, source.applied)
 		var out []manifest.Entry
-		out, err = compact.Run(ctx, m.fs, *job, source, compact.RunOptions{NowMS: ms, MaxSegmentFiles: m.opts.MaxSegmentFiles})
+		out, err = compact.Run(ctx, m.fs, *job, source, compact.RunOptions{
+			NowMS: ms, MaxSegmentFiles: m.opts.MaxSegmentFiles, SegmentCodec1: m.opts.SegmentCodec1,
+		})
 		if err == nil {
 			err = m.publishMerge(ms, job, out)
 			m.removed = m.removed || seriesIn(out) < len(source.series)

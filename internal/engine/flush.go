@@ -26,6 +26,7 @@ type flusher struct {
 	state           *state
 	ledger          *ledger
 	maxSegmentFiles int
+	segmentCodec1   bool
 
 	published func() // called after each flush; set before the first
 

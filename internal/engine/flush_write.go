@@ -74,6 +74,7 @@ func (w *flushWriter) write() ([]manifest.Entry, error) {
 	for i := range workers {
 		wg.Go(func() {
 			worker := flushWorker{flushWriter: w}
+			worker.scratch.Codec1 = w.segmentCodec1
 			for !failed.Load() {
 				n := int(next.Add(1)) - 1
 				if n >= len(tasks) {
@@ -215,6 +216,7 @@ func (w *flushWorker) writePacks(t *flushTask) error {
 		out, err := segment.NewBucketWriter(w.fs, segment.BucketOptions{
 			NowMS: w.ms, Bucket: hour, Width: base.Hour,
 			Segments: len(w.hours[hour]), MaxSegmentFiles: w.maxSegmentFiles,
+			SegmentCodec1: w.segmentCodec1,
 		})
 		if err != nil {
 			return err

@@ -80,6 +80,7 @@ type Options struct {
 	// MaxSegmentFiles is the number of series up to which a job writes them to single
 	// files, for each bucket: NeverPack, AlwaysPack, or 0 for the default.
 	MaxSegmentFiles int
+	SegmentCodec1   bool // single files in codec 1, for version 0
 	MergeOff        bool // no merging in the background
 	Retention       retention.Rules
 	MaxDiskBytes    int64 // 0 is no limit

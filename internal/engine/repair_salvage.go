@@ -169,6 +169,7 @@ func (r *Repair) writeSalvage(ctx context.Context, s *salvage) ([]manifest.Entry
 	}
 	w, err := segment.NewBucketWriter(r.fs, segment.BucketOptions{
 		NowMS: s.jobMS, Bucket: s.entry.HourBucket, Width: s.entry.BucketWidth(), Segments: len(s.series), MaxSegmentFiles: files,
+		SegmentCodec1: true, // what every version reads
 	})
 	if err != nil {
 		return nil, err

@@ -59,7 +59,8 @@ func newWriter(opts Options, log *wal.Log, state *state, ledger *ledger, disk *d
 	w := &writer{
 		opts: opts, log: log, queue: newQueue(maxQueueBytes), state: state, ledger: ledger, disk: disk,
 		flusher: &flusher{
-			fs: ledger.fs, logger: opts.Logger, state: state, ledger: ledger, maxSegmentFiles: opts.MaxSegmentFiles,
+			fs: ledger.fs, logger: opts.Logger, state: state, ledger: ledger,
+			maxSegmentFiles: opts.MaxSegmentFiles, segmentCodec1: opts.SegmentCodec1,
 		},
 		asked: make(chan chan error), flushed: make(chan error, 1), calls: make(chan func()),
 		broken: make(chan error, 1),

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/codec"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
 )
@@ -19,6 +20,10 @@ type BucketOptions struct {
 	// MaxSegmentFiles is the greatest number of segment files that one job may write into
 	// an hour: with more, or 0, there are packs; with a negative number never.
 	MaxSegmentFiles int
+	// Policy of the codecs: Fast for what is merged soon.
+	Policy codec.Policy
+	// SegmentCodec1 makes segment files in codec 1, see Buffer. Packs have codec 2.
+	SegmentCodec1 bool
 }
 
 // packs reports whether the job writes packs. Days always are.
@@ -66,7 +71,10 @@ func NewBucketWriter(fs fsys.FS, opts BucketOptions) (*BucketWriter, error) {
 	if err := validBucket(opts.Bucket, opts.Width); err != nil {
 		return nil, fmt.Errorf("write bucket: %w", err)
 	}
-	return &BucketWriter{fs: fs, opts: opts, limits: defaultLimits}, nil
+	return &BucketWriter{
+		fs: fs, opts: opts, limits: defaultLimits,
+		scratch: Buffer{Policy: opts.Policy, Codec1: opts.SegmentCodec1},
+	}, nil
 }
 
 // Append adds points of series id, under the rules of PackWriter.Append. A series must not
@@ -110,7 +118,9 @@ func (w *BucketWriter) turn(id base.SeriesID) error {
 		return nil
 	}
 	var err error
-	w.pack, err = CreatePack(w.fs, PackOptions{NowMS: w.opts.NowMS, Bucket: w.opts.Bucket, Width: w.opts.Width, Part: w.part})
+	w.pack, err = CreatePack(w.fs, PackOptions{
+		NowMS: w.opts.NowMS, Bucket: w.opts.Bucket, Width: w.opts.Width, Part: w.part, Policy: w.opts.Policy,
+	})
 	w.part++
 	return err
 }

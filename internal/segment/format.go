@@ -82,11 +82,16 @@ type Header struct {
 	TimestampCodec, ValueCodec byte
 }
 
-// Encode appends the segment file of one series and hour to dst and returns the
-// longer slice; the file's bytes are what was appended. It refuses columns that are
+// Encode appends the segment file of one series and hour to dst, in codec 1, and returns
+// the longer slice; the file's bytes are what was appended. It refuses columns that are
 // empty, differ in length, do not rise or leave [hour, hour+1h): dst is then returned
 // as it was. Equal points give equal bytes. Nothing of ts and values is kept.
 func Encode(dst []byte, id base.SeriesID, hour int64, ts []int64, values []float64) ([]byte, error) {
+	return appendFile(dst, nil, id, hour, ts, values)
+}
+
+// appendFile is Encode in codec 2 if e is not nil and the codec takes so many points.
+func appendFile(dst []byte, e *codec.Encoder, id base.SeriesID, hour int64, ts []int64, values []float64) ([]byte, error) {
 	if err := validate(hour, ts, values); err != nil {
 		return dst, fmt.Errorf("segment of series %x, hour %d: %w", uint64(id), hour, err)
 	}
@@ -97,10 +102,15 @@ func Encode(dst []byte, id base.SeriesID, hour int64, ts []int64, values []float
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(ts)))
 	out = binary.LittleEndian.AppendUint64(out, uint64(ts[0]))
 	out = binary.LittleEndian.AppendUint64(out, uint64(ts[len(ts)-1]))
-	out = append(out, codec.TimestampsDelta2, codec.ValuesXOR)
-	out, err := codec.AppendTimestamps(out, codec.TimestampsDelta2, ts)
+	tsCodec, valueCodec := codec.TimestampsStream, codec.ValuesStream
+	if e == nil || len(ts) > codec.MaxPoints {
+		tsCodec, valueCodec = codec.TimestampsDelta2, codec.ValuesXOR
+		e = new(codec.Encoder)
+	}
+	out = append(out, tsCodec, valueCodec)
+	out, err := e.AppendTimestamps(out, tsCodec, ts)
 	if err == nil {
-		out, err = codec.AppendValues(out, codec.ValuesXOR, values)
+		out, err = e.AppendValues(out, valueCodec, values)
 	}
 	if err != nil {
 		return dst, fmt.Errorf("segment of series %x, hour %d: %w", uint64(id), hour, err)
@@ -188,11 +198,17 @@ func decodeCommon(data []byte) Header {
 	}
 }
 
+// AppendColumns is the method of Decoder for those who read a single file.
+func AppendColumns(ts []int64, values []float64, data []byte) ([]int64, []float64, error) {
+	var d Decoder
+	return d.AppendColumns(ts, values, data)
+}
+
 // AppendColumns appends the points of a segment file of either version to ts and
 // values and returns the longer slices; with an error, both as they were. data is the
 // whole file, verified by the caller. The timestamps never fall; in a file that this
 // package wrote they rise. Errors are those of DecodeHeader.
-func AppendColumns(ts []int64, values []float64, data []byte) ([]int64, []float64, error) {
+func (d *Decoder) AppendColumns(ts []int64, values []float64, data []byte) ([]int64, []float64, error) {
 	h, payload, err := DecodeHeader(data)
 	if err != nil {
 		return ts, values, err
@@ -204,7 +220,7 @@ func AppendColumns(ts []int64, values []float64, data []byte) ([]int64, []float6
 	if h.Version == 1 {
 		rest, err = decodeColumns1(newTS, newValues, payload, h.Start)
 	} else {
-		rest, err = decodeColumns2(newTS, newValues, payload, h)
+		rest, err = d.columns2(newTS, newValues, payload, h)
 	}
 	at := len(data) - len(payload)
 	if err != nil {
@@ -224,12 +240,12 @@ func AppendColumns(ts []int64, values []float64, data []byte) ([]int64, []float6
 	return allTS, allValues, nil
 }
 
-func decodeColumns2(ts []int64, values []float64, payload []byte, h Header) ([]byte, error) {
-	behind, err := codec.DecodeTimestamps(ts, h.TimestampCodec, payload, h.Start)
+func (d *Decoder) columns2(ts []int64, values []float64, payload []byte, h Header) ([]byte, error) {
+	behind, err := d.codec.Timestamps(ts, h.TimestampCodec, payload, h.Start)
 	if err != nil {
 		return nil, err
 	}
-	rest, err := codec.DecodeValues(values, h.ValueCodec, behind)
+	rest, err := d.codec.Values(values, h.ValueCodec, behind)
 	if err != nil {
 		return nil, shifted(err, len(payload)-len(behind))
 	}

@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -16,36 +15,40 @@ const (
 	// large pieces.
 	sequentialBytes = 64 << 10
 	aheadBytes      = 256 << 10
-
-	// Decoded columns of timestamps that a reader remembers.
-	decodedRows   = 1 << 8
-	decodedPoints = 1 << 16 // 512 KiB
 )
 
-var errBlock = errors.New("block differs from its entry in the index")
-
-// AppendBlock appends the points of block i of s, which Find or All filled in, to ts and
-// values and returns the longer slices; with an error, both as they were. The timestamps
-// rise. Columns are verified before they are decoded, unless they come from the cache. A
-// column of timestamps is remembered and serves the following series that share it.
-func (r *PackReader) AppendBlock(ts []int64, values []float64, s *PackSeries, i int) ([]int64, []float64, error) {
-	newTS, newValues, err := r.appendBlock(ts, values, s, &s.Blocks[i])
+// ReadBlock returns the points of block i of s, which Find or All filled in: the values
+// appended to values, the timestamps, which rise, in a slice that blocks with equal ones
+// share. It must not be changed, and is valid until the decoder of r is used again, by r
+// or by another reader. With an error, values are returned as they were. Columns are
+// verified before they are decoded, unless they come from the cache.
+func (r *PackReader) ReadBlock(values []float64, s *PackSeries, i int) (ts []int64, _ []float64, err error) {
+	ts, newValues, err := r.readBlock(values, s, &s.Blocks[i])
 	if err != nil {
-		return ts, values, inFile(err, r.pack.path)
+		return nil, values, inFile(err, r.pack.path)
 	}
-	return newTS, newValues, nil
+	return ts, newValues, nil
 }
 
-func (r *PackReader) appendBlock(ts []int64, values []float64, s *PackSeries, b *PackBlock) ([]int64, []float64, error) {
+// AppendBlock is ReadBlock with timestamps that are the caller's, appended to ts.
+func (r *PackReader) AppendBlock(ts []int64, values []float64, s *PackSeries, i int) ([]int64, []float64, error) {
+	shared, values, err := r.ReadBlock(values, s, i)
+	return append(ts, shared...), values, err
+}
+
+func (r *PackReader) readBlock(values []float64, s *PackSeries, b *PackBlock) ([]int64, []float64, error) {
 	if err := checkSizes(s, b); err != nil {
 		return nil, nil, err
 	}
-	known, timestampCRC := r.columns.remembered(s, b)
-	p, err := r.payloads(b, known == nil)
+	if r.decoder == nil {
+		r.decoder = new(Decoder)
+	}
+	ts, timestampCRC := r.decoder.remembered(r.pack, s, b)
+	p, err := r.payloads(b, ts == nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	if known == nil {
+	if ts == nil {
 		timestampCRC = crc32.Checksum(p.timestamps, castagnoli)
 	}
 	if !p.verified {
@@ -54,19 +57,14 @@ func (r *PackReader) appendBlock(ts []int64, values []float64, s *PackSeries, b 
 			return nil, nil, blockDamage(s, b, errCRC)
 		}
 	}
-	if known == nil {
-		n := len(ts)
-		ts = slices.Grow(ts, b.Count)[:n+b.Count]
-		if err := decodeTimes(ts[n:], s, b, p.timestamps); err != nil {
+	if ts == nil {
+		if ts, err = r.decoder.timestamps(r.pack, s, b, p.timestamps, timestampCRC); err != nil {
 			return nil, nil, err
 		}
-		r.columns.remember(ts[n:], s, b, timestampCRC)
-	} else {
-		ts = append(ts, known...)
 	}
 	n := len(values)
 	values = slices.Grow(values, b.Count)[:n+b.Count]
-	rest, err := codec.DecodeValues(values[n:], s.ValueCodec, p.values)
+	rest, err := r.decoder.codec.Values(values[n:], s.ValueCodec, p.values)
 	if err == nil && len(rest) > 0 {
 		err = damaged(len(p.values)-len(rest), "values", errTrailing)
 	}
@@ -96,26 +94,6 @@ func checkSizes(s *PackSeries, b *PackBlock) error {
 
 func blockDamage(s *PackSeries, b *PackBlock, err error) error {
 	return &base.CorruptionError{Offset: b.ValueOffset, Part: fmt.Sprintf("block of series %x", uint64(s.ID)), Err: err}
-}
-
-// decodeTimes fills ts with a column of timestamps.
-func decodeTimes(ts []int64, s *PackSeries, b *PackBlock, data []byte) error {
-	rest, err := codec.DecodeTimestamps(ts, s.TimestampCodec, data, b.First)
-	if err == nil && len(rest) > 0 {
-		err = damaged(len(data)-len(rest), "timestamps", errTrailing)
-	}
-	if err != nil {
-		return shiftedTo(err, b.TimestampOffset)
-	}
-	for i := 1; i < len(ts); i++ {
-		if ts[i] <= ts[i-1] {
-			return &base.CorruptionError{Offset: b.TimestampOffset, Part: fmt.Sprintf("timestamp %d", i), Err: errOrder}
-		}
-	}
-	if ts[0] != b.First || ts[len(ts)-1] != b.Last {
-		return blockDamage(s, b, errBlock)
-	}
-	return nil
 }
 
 // payloads are the columns of a block as they are in the file.
@@ -186,11 +164,8 @@ func (r *PackReader) keep(b *PackBlock, p *payloads) {
 	}
 }
 
-// columnReader is the memory with which a PackReader reads and decodes columns.
+// columnReader is the memory with which a PackReader reads columns.
 type columnReader struct {
-	ring    timesRing
-	decoded []decodedColumn // by a hash of the offset; one that collides takes the place
-
 	ahead       []byte // of the file, from aheadOffset on
 	aheadOffset int64
 	next        int64 // end of the last read
@@ -198,47 +173,6 @@ type columnReader struct {
 
 	one, several []byte // read one by one
 	head         []byte
-}
-
-// decodedColumn is a column of timestamps in the ring, verified.
-type decodedColumn struct {
-	offset int64 // in the file; 0 for none
-	at     int64 // in the ring
-	bytes  int
-	count  int
-	crc    uint32
-	codec  byte
-}
-
-func decodedRow(offset int64) int {
-	return int(uint64(offset) * 0x9e3779b97f4a7c15 >> 56 % decodedRows)
-}
-
-// remembered returns the timestamps of b and the checksum of their bytes, nil if they are
-// to be decoded.
-func (c *columnReader) remembered(s *PackSeries, b *PackBlock) ([]int64, uint32) {
-	if c.decoded == nil {
-		return nil, 0
-	}
-	d := &c.decoded[decodedRow(b.TimestampOffset)]
-	if d.offset != b.TimestampOffset || d.bytes != b.TimestampBytes || d.count != b.Count || d.codec != s.TimestampCodec {
-		return nil, 0
-	}
-	ts := c.ring.get(d.at, d.count)
-	if ts == nil || ts[0] != b.First || ts[len(ts)-1] != b.Last {
-		return nil, 0
-	}
-	return ts, d.crc
-}
-
-func (c *columnReader) remember(ts []int64, s *PackSeries, b *PackBlock, crc uint32) {
-	if c.decoded == nil {
-		c.decoded = make([]decodedColumn, decodedRows)
-		c.ring.limit = decodedPoints
-	}
-	c.decoded[decodedRow(b.TimestampOffset)] = decodedColumn{
-		offset: b.TimestampOffset, at: c.ring.put(ts), bytes: b.TimestampBytes, count: b.Count, crc: crc, codec: s.TimestampCodec,
-	}
 }
 
 // read returns n bytes of the file, valid until the next call, and whether they were read

@@ -15,19 +15,25 @@ type timesRing struct {
 
 // put keeps a copy of ts, at most limit points, and returns its place.
 func (r *timesRing) put(ts []int64) (at int64) {
+	at, room := r.take(len(ts))
+	copy(room, ts)
+	return at
+}
+
+// take makes room for a column of n points, at most limit, whose place is returned; the
+// caller fills it.
+func (r *timesRing) take(n int) (at int64, ts []int64) {
 	pos := int(r.end % int64(r.limit))
-	if r.limit-pos < len(ts) {
+	if r.limit-pos < n {
 		r.end += int64(r.limit - pos)
 		pos = 0
 	}
-	if pos+len(ts) > len(r.data) {
-		r.data = append(r.data[:pos], ts...)
-	} else {
-		copy(r.data[pos:], ts)
+	if pos+n > len(r.data) {
+		r.data = slices.Grow(r.data[:pos], n)[:pos+n]
 	}
 	at = r.end
-	r.end += int64(len(ts))
-	return at
+	r.end += int64(n)
+	return at, r.data[pos : pos+n : pos+n]
 }
 
 // get returns the n points that put placed at at, nil if they are overwritten.

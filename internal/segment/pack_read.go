@@ -175,6 +175,7 @@ type PackReader struct {
 	index  []byte // memory of block, unless the cache has it
 
 	columns columnReader
+	decoder *Decoder // made when it is needed, unless it was given
 }
 
 // Reader returns a reader of the pack. file is the pack's file, which stays the caller's
@@ -184,6 +185,10 @@ type PackReader struct {
 func (p *Pack) Reader(file io.ReaderAt, cache Pieces) *PackReader {
 	return &PackReader{pack: p, file: file, cache: cache, number: -1}
 }
+
+// DecodeWith has r decode with d, which other readers may use as well, instead of a
+// Decoder of its own.
+func (r *PackReader) DecodeWith(d *Decoder) { r.decoder = d }
 
 // Find fills in s with the entry of series id, if the pack has it. It allocates nothing
 // once Blocks of s and the reader's own memory are large enough.

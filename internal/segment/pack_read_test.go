@@ -154,7 +154,7 @@ func TestDamageStaysOutOfTheCache(t *testing.T) {
 // Reading in the order of the file takes few reads and leaves the cache alone.
 func TestReaderReadsAhead(t *testing.T) {
 	fs := fsys.NewMem()
-	series := manySeries(2000, 60)
+	series := manySeries(2500, 60)
 	e := writePack(t, fs, hourPack, series)
 	cache := make(mapPieces)
 	r := openReader(t, fs, e, cache)
@@ -278,11 +278,16 @@ func TestUnknownCodecInPack(t *testing.T) {
 	if _, err := p.read(bytes.NewReader(data)); err != nil {
 		t.Fatal(err)
 	}
-	data[0xff] = 0x1f // codecs of the first entry
+	r := p.Reader(bytes.NewReader(data), nil)
+	if err := r.load(0); err != nil {
+		t.Fatal(err)
+	}
+	_, offset := r.block.entry(0)
+	data[int(p.footer.index)+offset] = 0x1f // codecs of series 1111
 	resign(t, data, p)
 	fs := fsys.NewMem()
 	put(t, fs, base.SegmentDir(someHour), e.Path, data)
-	r := openReader(t, fs, unsigned(e), nil)
+	r = openReader(t, fs, unsigned(e), nil)
 	if _, err := readAllOf(r, 0x1111); !errors.Is(err, codec.ErrUnknown) || errors.Is(err, base.ErrCorrupt) {
 		t.Errorf("%v", err)
 	}

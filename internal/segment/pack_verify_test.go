@@ -147,14 +147,19 @@ func TestQueryRangeOverPacks(t *testing.T) {
 }
 
 func TestQueryRangeNamesTheDamagedPack(t *testing.T) {
-	_, e, data := goldenPackFile(t)
-	data[0x9a] ^= 1 // a value of series 2222
+	sound, e, data := goldenPackFile(t)
+	var s PackSeries
+	if found, err := openReader(t, sound, e, nil).Find(0x2222, &s); err != nil || !found {
+		t.Fatal(found, err)
+	}
+	at := s.Blocks[0].ValueOffset
+	data[at+2] ^= 1
 	fs := fsys.NewMem()
 	put(t, fs, "old/"+base.SegmentDir(someHour), "old/"+e.Path, data)
 	head := []base.Point{{TS: 1}}
 	got, err := QueryRange(fs, "old", []manifest.Entry{e}, 0x2222, math.MinInt64, math.MaxInt64, head)
 	var damage *base.CorruptionError
-	if !errors.As(err, &damage) || damage.File != "old/"+e.Path || damage.Offset != 0x98 || !slices.Equal(got, head) {
+	if !errors.As(err, &damage) || damage.File != "old/"+e.Path || damage.Offset != at || !slices.Equal(got, head) {
 		t.Errorf("%v, error %v", got, err)
 	}
 }

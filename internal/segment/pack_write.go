@@ -38,6 +38,8 @@ type PackOptions struct {
 	Bucket int64 // start of the hour or day, Unix ns
 	Width  int64 // base.Hour or base.Day
 	Part   int   // tells apart the packs that one job writes into the bucket; from 0
+
+	Policy codec.Policy // Fast for what is merged soon
 }
 
 // PackWriter writes one pack. Points go to the file as they come; in memory are the block
@@ -67,6 +69,7 @@ type PackWriter struct {
 	entry     []byte
 	valuesEnd int64
 
+	encoder codec.Encoder
 	columns columnTable
 	shared  []sharedColumn
 	refs    blocks.Array[entryRef] // in the order in which series ended
@@ -102,8 +105,9 @@ func CreatePack(fs fsys.FS, opts PackOptions) (*PackWriter, error) {
 	}
 	return &PackWriter{
 		fs: fs, opts: opts, temp: temp, file: file, hash: blake3.New(),
-		buf:    appendPackHeader(make([]byte, 0, writeBytes), opts.Bucket, opts.Width),
-		footer: packFooter{start: math.MaxInt64, end: math.MinInt64},
+		buf:     appendPackHeader(make([]byte, 0, writeBytes), opts.Bucket, opts.Width),
+		encoder: codec.Encoder{Policy: opts.Policy},
+		footer:  packFooter{start: math.MaxInt64, end: math.MinInt64},
 	}, nil
 }
 
@@ -176,7 +180,7 @@ func (w *PackWriter) rising(ts []int64) (n int, err error) {
 }
 
 func (w *PackWriter) beginSeries(id base.SeriesID) {
-	w.series = PackSeries{ID: id, TimestampCodec: codec.TimestampsDelta2, ValueCodec: codec.ValuesXOR}
+	w.series = PackSeries{ID: id, TimestampCodec: codec.TimestampsStream, ValueCodec: codec.ValuesStream}
 	w.open = true
 	w.last, w.hourEnd = math.MinInt64, math.MinInt64
 	w.entry = append(w.entry[:0], w.series.TimestampCodec|w.series.ValueCodec<<4)
@@ -258,7 +262,7 @@ func (w *PackWriter) writeBlock(ts []int64, values []float64) error {
 	b.TimestampOffset, b.TimestampBytes = column.offset, column.bytes
 	at := len(w.buf)
 	b.ValueOffset = w.written + int64(at)
-	if w.buf, err = codec.AppendValues(w.buf, w.series.ValueCodec, values); err != nil {
+	if w.buf, err = w.encoder.AppendValues(w.buf, w.series.ValueCodec, values); err != nil {
 		return err
 	}
 	b.ValueBytes = len(w.buf) - at
@@ -288,7 +292,7 @@ func (w *PackWriter) writeTimestamps(ts []int64) (writtenColumn, error) {
 	}
 	at := len(w.buf)
 	var err error
-	if w.buf, err = codec.AppendTimestamps(w.buf, w.series.TimestampCodec, ts); err != nil {
+	if w.buf, err = w.encoder.AppendTimestamps(w.buf, w.series.TimestampCodec, ts); err != nil {
 		return writtenColumn{}, err
 	}
 	c := writtenColumn{

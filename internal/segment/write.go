@@ -7,14 +7,23 @@ import (
 	"path"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/codec"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
 )
 
-// Buffer is memory that Create uses again from one file to the next. The zero value
-// is ready. It serves one call at a time.
+// Buffer says how Create encodes files, and is memory that it uses again from one to the
+// next. The zero value is ready, for files that are merged soon. It serves one call at a
+// time.
 type Buffer struct {
-	data []byte
+	// Policy of codec 2.
+	Policy codec.Policy
+	// Codec1 makes files in codec 1, which version 0 reads. One of more than 65,536 points
+	// is in codec 1 anyway.
+	Codec1 bool
+
+	data    []byte
+	encoder codec.Encoder
 }
 
 // Create writes the segment file of one series and hour and returns its manifest entry,
@@ -50,7 +59,12 @@ func encodeFile(scratch *Buffer, nowMS int64, id base.SeriesID, hour int64, ts [
 	if base.BucketStart(hour) != hour {
 		return manifest.Entry{}, fmt.Errorf("segment of series %x: %d is not the start of an hour", uint64(id), hour)
 	}
-	data, err := Encode(scratch.data[:0], id, hour, ts, values)
+	var encoder *codec.Encoder
+	if !scratch.Codec1 {
+		encoder = &scratch.encoder
+		encoder.Policy = scratch.Policy
+	}
+	data, err := appendFile(scratch.data[:0], encoder, id, hour, ts, values)
 	if err != nil {
 		return manifest.Entry{}, err
 	}
@@ -69,8 +83,8 @@ func encodeFile(scratch *Buffer, nowMS int64, id base.SeriesID, hour int64, ts [
 }
 
 // Write writes points, which must rise in time and lie within the hour, as one segment
-// file below the directory dir of fs ("" for its root), durable with its name when
-// Write returns. The path returned is relative to dir. It refuses what Create refuses.
+// file in codec 1 below the directory dir of fs ("" for its root), durable with its name
+// when Write returns. The path returned is relative to dir. It refuses what Create refuses.
 //
 // Having no clock, it takes as the job's number the first one above those of the files
 // in the hour's directory, so two calls for one hour must not run at the same time.
@@ -85,7 +99,7 @@ func Write(fs fsys.FS, dir string, seriesID base.SeriesID, hour int64, points []
 	if err != nil {
 		return "", err
 	}
-	var scratch Buffer
+	scratch := Buffer{Codec1: true}
 	entry, err := encodeFile(&scratch, nowMS, seriesID, hour, ts, values)
 	if err != nil {
 		return "", err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/codec"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/golden"
 	"github.com/sydradb/sydradb/internal/manifest"
@@ -19,14 +20,22 @@ func TestCreateDescribesTheFile(t *testing.T) {
 	fs := fsys.NewMem()
 	ts, values := []int64{someHour + 1, someHour + 2, someHour + 5}, []float64{1, 2, 3}
 	var scratch Buffer
-	for _, nowMS := range []int64{7, 8} { // the second time into used memory
+	for nowMS := range int64(4) { // the second time into used memory, then in codec 1
+		scratch.Codec1 = nowMS >= 2
 		e, err := Create(fs, nowMS, 0xabc, someHour, ts, values, &scratch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		data, err := Encode(nil, 0xabc, someHour, ts, values)
+		var encoder *codec.Encoder
+		if !scratch.Codec1 {
+			encoder = new(codec.Encoder)
+		}
+		data, err := appendFile(nil, encoder, 0xabc, someHour, ts, values)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if h, _, err := DecodeHeader(data); err != nil || scratch.Codec1 != (h.TimestampCodec == 1) || scratch.Codec1 != (h.ValueCodec == 1) {
+			t.Errorf("%+v, error %v", h, err)
 		}
 		want := manifest.Entry{SeriesID: 0xabc, HourBucket: someHour, StartTS: ts[0], EndTS: ts[2], Count: 3,
 			Path: base.SegmentFile(someHour, 0xabc, ts[0], ts[2], nowMS), Bytes: int64(len(data)), BLAKE3: SumBLAKE3(data)}
@@ -38,7 +47,7 @@ func TestCreateDescribesTheFile(t *testing.T) {
 		}
 	}
 	names, err := fs.List(base.SegmentDir(someHour))
-	if err != nil || len(names) != 2 {
+	if err != nil || len(names) != 4 {
 		t.Errorf("directory holds %v, error %v", names, err)
 	}
 }

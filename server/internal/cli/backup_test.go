@@ -19,20 +19,20 @@ func TestSnapshotAndRestore(t *testing.T) {
 	p.want(0, "flushed 1 point into 1 segment file\n", "", "flush")
 	p.want(0, "", later, "ingest")
 	for _, dir := range []string{"backup", "new/dirs/backup", "slash/", "data/snapshots/one"} {
-		p.want(0, dir+" holds 2 points of 1 series in 2 files (108 B)\n", "", "snapshot", dir)
+		p.want(0, dir+" holds 2 points of 1 series in 2 files (117 B)\n", "", "snapshot", dir)
 		p.want(0, hall+later, "", "export", "--data-dir", dir)
 	}
 	if err := os.Mkdir(filepath.Join(p.dir, "empty"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p.want(0, "empty holds 2 points of 1 series in 2 files (108 B)\n", "", "snapshot", "empty")
+	p.want(0, "empty holds 2 points of 1 series in 2 files (117 B)\n", "", "snapshot", "empty")
 
 	// Both are independent.
 	p.want(0, "deleted points of 1 series\n", "", "delete", "room.temp", "--all", "--yes")
 	p.want(0, "", `{"series":"other","ts":1,"value":1}`+"\n", "ingest", "--data-dir", "backup")
 	p.want(0, `{"series":"other","ts":1,"value":1}`+"\n"+hall+later, "", "export", "--data-dir", "backup")
 	p.want(0, "", "", "export")
-	p.want(0, "restored holds 3 points of 2 series in 2 files (108 B)\n", "", "restore", "backup", "--data-dir", "restored")
+	p.want(0, "restored holds 3 points of 2 series in 2 files (117 B)\n", "", "restore", "backup", "--data-dir", "restored")
 	for _, dir := range []string{"data", "backup", "restored", "empty"} {
 		if r := p.run("", "check", "--data-dir", dir); r.code != 0 || !strings.HasSuffix(r.stdout, "nothing found\n") {
 			t.Errorf("check of %s: %+v", dir, r)
@@ -44,8 +44,8 @@ func TestSnapshotRefuses(t *testing.T) {
 	p := newProgram(t)
 	p.want(0, "", hall, "ingest")
 	p.want(0, "flushed 1 point into 1 segment file\n", "", "flush")
-	p.want(0, "good holds 1 point of 1 series in 1 file (54 B)\n", "", "snapshot", "good")
-	p.want(0, "bad holds 1 point of 1 series in 1 file (54 B)\n", "", "snapshot", "bad")
+	p.want(0, "good holds 1 point of 1 series in 1 file (59 B)\n", "", "snapshot", "good")
+	p.want(0, "bad holds 1 point of 1 series in 1 file (59 B)\n", "", "snapshot", "bad")
 	files, err := filepath.Glob(filepath.Join(p.dir, "bad", "segments", "*", "*.seg"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)

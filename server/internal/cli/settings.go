@@ -29,6 +29,7 @@ var settingVariables = []struct{ flag, env string }{
 	{"max-disk-bytes", "SYDRADB_MAX_DISK_BYTES"},
 	{"max-series", "SYDRADB_MAX_SERIES"},
 	{"max-segment-files", "SYDRADB_MAX_SEGMENT_FILES"},
+	{"segment-codec", "SYDRADB_SEGMENT_CODEC"},
 }
 
 func (s *settings) addFlags(c *cobra.Command) {
@@ -57,6 +58,13 @@ func (s *settings) addFlags(c *cobra.Command) {
 		}
 		s.opts.MaxSegmentFiles = n
 		return err
+	})
+	f.Func("segment-codec", "codec of the files of single series: a `number`, 2, or 1 for programs of version 0 (default 2)", func(text string) error {
+		if text != "1" && text != "2" {
+			return errors.New("want 1 or 2")
+		}
+		s.opts.SegmentCodec1 = text == "1"
+		return nil
 	})
 }
 

@@ -224,6 +224,26 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// Files of single series are in codec 2 unless the settings say 1.
+func TestSegmentCodec(t *testing.T) {
+	p := newProgram(t)
+	for name, args := range map[string][]string{"2": nil, "1": {"--segment-codec", "1"}} {
+		dir := filepath.Join(p.dir, "codec"+name)
+		p.want(0, "", hall, "ingest", "--data-dir", dir)
+		p.run("", append([]string{"flush", "--data-dir", dir}, args...)...)
+		files, err := filepath.Glob(filepath.Join(dir, "segments", "*", "*.seg"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		if r := p.run("", "inspect", "segment", files[0]); !strings.Contains(r.stdout, "ts_codec="+name+" val_codec="+name) {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+	if r := p.run("", "flush", "--segment-codec", "3"); r.code != ExitUsage || !strings.Contains(r.stderr, "want 1 or 2") {
+		t.Errorf("--segment-codec 3: %+v", r)
+	}
+}
+
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]int64{
 		"0": 0, "7": 7, "7B": 7, "1k": 1000, "1.5KB": 1500, "2 MiB": 2 << 20, "3g": 3e9, "1TiB": 1 << 40,
