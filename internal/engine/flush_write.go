@@ -95,15 +95,11 @@ func (w *flushWriter) write() ([]manifest.Entry, error) {
 // findHours finds which series have points in which hours.
 func (w *flushWriter) findHours() {
 	w.hours = make(map[int64][]uint32)
-	var columns memtable.Columns
+	var hours []int64
 	for i, s := range w.series {
-		columns.Reset()
-		w.cells.AppendRange(&columns, s.position, base.MinTime, base.MaxTime)
-		for times := columns.TS; len(times) > 0; {
-			hour := base.BucketStart(times[0])
+		hours = w.cells.AppendHours(hours[:0], s.position)
+		for _, hour := range hours {
 			w.hours[hour] = append(w.hours[hour], uint32(i))
-			n, _ := slices.BinarySearch(times, hour+base.Hour)
-			times = times[n:]
 		}
 	}
 }

@@ -145,6 +145,30 @@ func BenchmarkReadLate(b *testing.B) {
 	}
 }
 
+// BenchmarkHours finds the hours of all series, as a flush does first.
+func BenchmarkHours(b *testing.B) {
+	for _, w := range []struct {
+		name    string
+		batches [][]base.Row
+	}{
+		{"series=4000/steps=2160", scrapes(4000, 2160)},
+		{"series=500000/steps=20", scrapes(500_000, 20)},
+		{"late=tenth", lateScrapes(1000, 2160)},
+	} {
+		t := fill(New(NewSlabs(0)), w.batches)
+		b.Run(w.name, func(b *testing.B) {
+			var hours []int64
+			s := t.Snapshot()
+			for b.Loop() {
+				for _, p := range t.Ordinals() {
+					hours = s.AppendHours(hours[:0], p)
+				}
+			}
+			perPoint(b, t.Points())
+		})
+	}
+}
+
 // BenchmarkReadHour reads the last and the first hour of six.
 func BenchmarkReadHour(b *testing.B) {
 	t := fill(New(NewSlabs(0)), scrapes(4000, 2160))

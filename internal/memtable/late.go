@@ -35,22 +35,29 @@ func (s Snapshot) split(dst *Columns, p Position, start, end int64) {
 	l.heads, l.rest = s.appendHeads(l.heads[:0], p), l.rest[:0]
 	top := int64(noTime)
 	for _, h := range slices.Backward(l.heads) {
-		cells := s.chunkOf(p, h)
-		ts, values := dst.extend(len(cells))
-		k := 0
-		for _, c := range cells {
-			switch {
-			case c.ts < start || c.ts > end:
-			case c.ts > top:
-				top = c.ts
-				ts[k], values[k] = c.ts, math.Float64frombits(c.bits)
-				k++
-			default:
-				l.rest = append(l.rest, c)
-			}
-		}
-		dst.shrink(len(ts) - k)
+		top = dst.splitCells(s.chunkOf(p, h), top, start, end)
 	}
+}
+
+// splitCells is split for one chunk: its points rise above top, or join the rest. It
+// returns the new top.
+func (c *Columns) splitCells(cells []cell, top, start, end int64) int64 {
+	ts, values := c.extend(len(cells))
+	k, rest := 0, c.late.rest
+	for _, p := range cells {
+		switch {
+		case p.ts < start || p.ts > end:
+		case p.ts > top:
+			top = p.ts
+			ts[k], values[k] = p.ts, math.Float64frombits(p.bits)
+			k++
+		default:
+			rest = append(rest, p)
+		}
+	}
+	c.late.rest = rest
+	c.shrink(len(ts) - k)
+	return top
 }
 
 // merge puts rest, ascending without equals, into the ascending points of c from

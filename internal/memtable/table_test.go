@@ -44,6 +44,15 @@ func (m model) read(o base.Ordinal, start, end int64) []base.Point {
 	return out
 }
 
+// hours returns the start of each hour with a point.
+func (m model) hours(o base.Ordinal) []int64 {
+	var ts []int64
+	for _, p := range m[o] {
+		ts = append(ts, p.TS)
+	}
+	return naiveHours(ts)
+}
+
 // count returns how many points of a series were applied.
 func count(p Position) int { return int(p.n &^ lateBit) }
 
@@ -106,6 +115,9 @@ func TestAgainstModel(t *testing.T) {
 					k.start, k.end = math.MinInt64, math.MaxInt64
 				}
 				k.want = naive.read(o, k.start, k.end)
+				if got := k.s.AppendHours(nil, p); !slices.Equal(got, naive.hours(o)) {
+					t.Fatalf("hours of %d: %v, want %v", o, got, naive.hours(o))
+				}
 				old = append(old, k)
 			}
 		}
