@@ -12,12 +12,16 @@ type worker[T any] interface {
 	close()
 }
 
-// orderedResults does tasks at the same time and yields their results in order: at most two for
-// each worker, and two more, exist.
+// orderedResults does tasks at the same time and yields their results in order: at most
+// two for each worker, and two more, exist. A single worker works in the goroutine that
+// asks for results.
 type orderedResults[T any] struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 	results chan chan result[T] // one per task, in order
+
+	alone       worker[T]
+	done, tasks int // of that worker
 }
 
 type result[T any] struct {
@@ -30,8 +34,11 @@ type assignment[T any] struct {
 	result chan result[T]
 }
 
-// startOrdered begins with tasks 0 to n-1, each worker in a goroutine of its own.
+// startOrdered begins with tasks 0 to n-1.
 func startOrdered[T any](ctx context.Context, n int, workers []worker[T]) *orderedResults[T] {
+	if len(workers) == 1 {
+		return &orderedResults[T]{alone: workers[0], tasks: n}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	p := &orderedResults[T]{cancel: cancel, results: make(chan chan result[T], len(workers))}
 	assignments := make(chan assignment[T])
@@ -68,6 +75,14 @@ func startOrdered[T any](ctx context.Context, n int, workers []worker[T]) *order
 // next returns the next result; ok is false at the end. It fails with the error of a
 // task, and when ctx ends.
 func (p *orderedResults[T]) next(ctx context.Context) (value T, ok bool, err error) {
+	if p.alone != nil {
+		if p.done == p.tasks || ctx.Err() != nil {
+			return value, false, ctx.Err()
+		}
+		p.done++
+		value, err = p.alone.do(ctx, p.done-1)
+		return value, err == nil, err
+	}
 	r, ok := <-p.results
 	if !ok {
 		return value, false, ctx.Err()
@@ -78,6 +93,10 @@ func (p *orderedResults[T]) next(ctx context.Context) (value T, ok bool, err err
 
 // close gives up what is not done yet, and waits for the workers to end.
 func (p *orderedResults[T]) close() {
+	if p.alone != nil {
+		p.alone.close()
+		return
+	}
 	p.cancel()
 	p.workers.Wait()
 }

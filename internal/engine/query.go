@@ -246,8 +246,7 @@ func (r *seriesReader) tableHas(i int, s *seriesView) bool {
 }
 
 func (r *seriesReader) pieceHas(p *piece) (bool, error) {
-	hidden := len(r.snap.tombstones.For(r.hidden[:0], r.id, p.seq, p.start, p.end)) > 0
-	if !hidden && (p.start >= r.start && p.start <= r.end || p.end >= r.start && p.end <= r.end) {
+	if !r.hides(p) && (p.start >= r.start && p.start <= r.end || p.end >= r.start && p.end <= r.end) {
 		return true, nil
 	}
 	points, err := r.readPiece(p)

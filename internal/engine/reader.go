@@ -244,6 +244,9 @@ func (r *seriesReader) takeOverlapping() (pieces []piece, end int64) {
 // readPieces merges the points of pieces, the later of which take precedence, within
 // the range.
 func (r *seriesReader) readPieces(pieces []piece) (columns, error) {
+	if len(pieces) == 1 {
+		return r.readAlone(&pieces[0])
+	}
 	var points columns
 	for i := range pieces {
 		newer, err := r.readPiece(&pieces[i])
@@ -257,6 +260,28 @@ func (r *seriesReader) readPieces(pieces []piece) (columns, error) {
 		}
 	}
 	return points, nil
+}
+
+// readAlone is readPiece for a piece that is not merged with others: times that it shares
+// with other blocks are not copied.
+func (r *seriesReader) readAlone(p *piece) (columns, error) {
+	if p.pack == nil || r.hides(p) {
+		return r.readPiece(p)
+	}
+	r.decoded++
+	dst := r.buffer()
+	dst.reset()
+	times, values, err := p.pack.reader.ReadBlock(dst.values, &p.pack.series, p.block)
+	if err != nil {
+		return columns{}, err
+	}
+	dst.values = values
+	return r.within(p, columns{times, values}), nil
+}
+
+// hides reports whether a deletion hides points of p.
+func (r *seriesReader) hides(p *piece) bool {
+	return len(r.snap.tombstones) > 0 && len(r.snap.tombstones.For(r.hidden[:0], r.id, p.seq, p.start, p.end)) > 0
 }
 
 // readPiece returns the points of one piece within the range that no deletion hides, in
@@ -274,14 +299,19 @@ func (r *seriesReader) readPiece(p *piece) (columns, error) {
 	if err != nil {
 		return columns{}, err
 	}
-	lo, hi := 0, dst.len()
+	return r.hide(r.within(p, *dst), p.seq), nil
+}
+
+// within returns the points of p, which are c, that are within the range.
+func (r *seriesReader) within(p *piece, c columns) columns {
+	lo, hi := 0, c.len()
 	if p.start < r.start {
-		lo, _ = slices.BinarySearch(dst.times, r.start)
+		lo, _ = slices.BinarySearch(c.times, r.start)
 	}
 	if p.end > r.end {
-		hi, _ = slices.BinarySearch(dst.times, r.end+1)
+		hi, _ = slices.BinarySearch(c.times, r.end+1)
 	}
-	return r.hide(dst.slice(lo, hi), p.seq), nil
+	return c.slice(lo, hi)
 }
 
 // readSegment appends the points of a segment file.

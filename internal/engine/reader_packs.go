@@ -8,17 +8,22 @@ import (
 // maxPackReaders bounds how many packs a reader keeps ready from one series to the next.
 const maxPackReaders = 32
 
+// maxIdlePacks bounds those whose memory is kept when they are closed.
+const maxIdlePacks = 4
+
 // packReader is a pack with the series looked up last.
 type packReader struct {
 	file   lazyFile
-	reader *segment.PackReader
+	reader segment.PackReader
 	series segment.PackSeries
 	inUse  bool
 }
 
-// packReaders keeps packs ready.
+// packReaders keeps packs ready. What they decode they remember together.
 type packReaders struct {
-	byFile map[*packFile]*packReader
+	byFile  map[*packFile]*packReader
+	idle    []*packReader // for their memory
+	decoder segment.Decoder
 }
 
 // recall says that no reader handed out so far is used any more.
@@ -46,22 +51,45 @@ func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, 
 			break
 		}
 		if !r.inUse {
-			r.file.close()
-			delete(p.byFile, old)
+			p.retire(old, r)
 		}
 	}
-	r := &packReader{file: lazyFile{fs: fs, path: f.Path}, inUse: true}
-	r.reader = pack.Reader(&r.file, cachedPieces{cache, f.Path})
+	r := p.takeIdle()
+	r.file = lazyFile{fs: fs, path: f.Path}
+	r.reader.Reset(pack, &r.file, cachedPieces{cache, f.Path})
+	r.inUse = true
 	p.byFile[f] = r
 	return r, nil
 }
 
+// takeIdle returns a reader to be used for another pack.
+func (p *packReaders) takeIdle() *packReader {
+	if n := len(p.idle); n > 0 {
+		r := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return r
+	}
+	r := &packReader{}
+	r.reader.DecodeWith(&p.decoder)
+	return r
+}
+
+// retire closes the pack f.
+func (p *packReaders) retire(f *packFile, r *packReader) {
+	r.file.close()
+	r.file = lazyFile{}
+	r.reader.Reset(nil, nil, nil)
+	delete(p.byFile, f)
+	if len(p.idle) < maxIdlePacks {
+		p.idle = append(p.idle, r)
+	}
+}
+
 // close closes all packs.
 func (p *packReaders) close() {
-	for _, r := range p.byFile {
-		r.file.close()
+	for f, r := range p.byFile {
+		p.retire(f, r)
 	}
-	p.byFile = nil
 }
 
 // lazyFile is a file that is opened when something is read of it: what the cache holds

@@ -175,6 +175,9 @@ type columnReader struct {
 	head         []byte
 }
 
+// reset forgets the file.
+func (c *columnReader) reset() { c.ahead, c.aheadOffset, c.next, c.run = c.ahead[:0], 0, 0, 0 }
+
 // read returns n bytes of the file, valid until the next call, and whether they were read
 // together with more. limit is where the columns end.
 func (c *columnReader) read(file io.ReaderAt, offset int64, n int, limit int64) (data []byte, ahead bool, err error) {

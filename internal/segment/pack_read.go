@@ -186,6 +186,14 @@ func (p *Pack) Reader(file io.ReaderAt, cache Pieces) *PackReader {
 	return &PackReader{pack: p, file: file, cache: cache, number: -1}
 }
 
+// Reset makes r a reader of p, as p.Reader(file, cache) returns one, in the memory it has
+// and with the Decoder it has.
+func (r *PackReader) Reset(p *Pack, file io.ReaderAt, cache Pieces) {
+	r.pack, r.file, r.cache = p, file, cache
+	r.number, r.block = -1, indexBlock{}
+	r.columns.reset()
+}
+
 // DecodeWith has r decode with d, which other readers may use as well, instead of a
 // Decoder of its own.
 func (r *PackReader) DecodeWith(d *Decoder) { r.decoder = d }
