@@ -30,9 +30,10 @@ var layers = map[string]int{
 	"internal/tags":        2,
 	"internal/objectstore": 2,
 
-	"internal/codec": 1,
-	"internal/frame": 1,
-	"internal/dict":  1,
+	"internal/aggregate": 1,
+	"internal/codec":     1,
+	"internal/frame":     1,
+	"internal/dict":      1,
 
 	"internal/base":   0,
 	"internal/blocks": 0,
