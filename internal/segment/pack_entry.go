@@ -111,8 +111,9 @@ func blockHead(dst []byte, s *PackSeries, b *PackBlock, timestampCRC uint32) []b
 }
 
 // appendBlock appends a block. shared is its column's number in the list of shared ones,
-// or negative; valuesEnd is where the values of the block before end.
-func appendBlock(dst []byte, b *PackBlock, bucket int64, shared int, valuesEnd int64) []byte {
+// or negative; valuesEnd is where the values of the block before end, and exponent that of
+// the values, or negative.
+func appendBlock(dst []byte, b *PackBlock, bucket int64, shared int, valuesEnd int64, exponent int) []byte {
 	flags, form, unit := byte(0), byte(columnOwn), uint64(1)
 	first, span := uint64(b.First-bucket), uint64(b.Last-b.First)
 	distance := b.ValueOffset - b.TimestampOffset
@@ -125,9 +126,7 @@ func appendBlock(dst []byte, b *PackBlock, bucket int64, shared int, valuesEnd i
 	if shared < 0 && first%millis == 0 && span%millis == 0 {
 		flags, unit = flagMillis, millis
 	}
-	if b.HasStats {
-		flags |= statsRaw << statsShift
-	}
+	at := len(dst)
 	dst = append(dst, flags|form)
 	if form == columnShared {
 		dst = binary.AppendUvarint(dst, uint64(shared))
@@ -144,7 +143,9 @@ func appendBlock(dst []byte, b *PackBlock, bucket int64, shared int, valuesEnd i
 	dst = binary.AppendUvarint(dst, uint64(b.ValueBytes))
 	dst = binary.LittleEndian.AppendUint32(dst, b.crc)
 	if b.HasStats {
-		dst = appendRawStats(dst, &b.Stats)
+		var stats byte
+		dst, stats = appendStats(dst, &b.Stats, exponent)
+		dst[at] |= stats << statsShift
 	}
 	return dst
 }

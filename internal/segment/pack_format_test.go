@@ -83,10 +83,25 @@ func (a *annotator) entry(id base.SeriesID, end int) {
 		a.note("    values at %#x", a.uvarint())
 		a.note("    %d bytes of them", a.uvarint())
 		a.skip(4, "    crc")
-		if flags>>statsShift == statsRaw {
-			for _, name := range []string{"min", "max", "first", "last", "sum", "drop"} {
-				a.note("    %s %v", name, math.Float64frombits(a.uint64()))
-			}
+		a.stats(flags >> statsShift)
+	}
+}
+
+func (a *annotator) stats(form byte) {
+	if form == statsNone {
+		return
+	}
+	power := 1.0
+	if form == statsDecimal {
+		exponent := a.byte()
+		a.note("    exponent %d", exponent)
+		power = powers[exponent]
+	}
+	for _, name := range []string{"min", "max", "first", "last", "sum", "drop"} {
+		if form == statsRaw {
+			a.note("    %s %v", name, math.Float64frombits(a.uint64()))
+		} else {
+			a.note("    %s %v", name, float64(a.varint())/power)
 		}
 	}
 }
@@ -375,7 +390,7 @@ func TestPackStructureIsChecked(t *testing.T) {
 		"lengths too large":    {func(d []byte, f *packFooter) { d[f.index+24]++ }, errLayout},
 		"entry of another":     {func(d []byte, f *packFooter) { d[f.index+24]--; d[f.index+25]++ }, base.ErrCorrupt},
 		"other statistics": {func(d []byte, f *packFooter) {
-			d[bytes.LastIndex(d[:f.top], le.AppendUint64(nil, math.Float64bits(24.5)))]++
+			d[bytes.LastIndex(d[:f.top], binary.AppendVarint(nil, 2450))]++
 		}, errStatsDiffer},
 		"id of another series": {func(d []byte, f *packFooter) { le.PutUint64(d[f.index+8:], 0x2221) }, errCRC},
 	}

@@ -46,7 +46,7 @@ func FuzzPackEntry(f *testing.F) {
 				!within(b.ValueOffset, uint64(b.ValueBytes), entryLayout.columnsEnd) || b.ValueOffset < end {
 				t.Fatalf("block %d: %+v behind %d", i, *b, end)
 			}
-			again = appendBlock(again, b, someDay, -1, end)
+			again = appendBlock(again, b, someDay, -1, end, -1)
 			end = b.ValueOffset + int64(b.ValueBytes)
 			count += b.Count
 		}

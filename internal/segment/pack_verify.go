@@ -12,6 +12,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/codec"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
 )
@@ -142,8 +143,14 @@ func (v *verifier) series(s *PackSeries) (err error) {
 		if v.ts, v.values, err = v.r.AppendBlock(v.ts, v.values[:0], s, i); err != nil {
 			return err
 		}
-		if stats, ok := statsOf(v.values); b.HasStats && (!ok || !stats.same(&b.Stats)) {
-			return blockDamage(s, b, errStatsDiffer)
+		if b.HasStats {
+			statsOf := statsOf
+			if s.ValueCodec == codec.ValuesXOR {
+				statsOf = statsOf1
+			}
+			if stats, ok := statsOf(v.values); !ok || !stats.same(&b.Stats) {
+				return blockDamage(s, b, errStatsDiffer)
+			}
 		}
 		v.totals.blocks++
 		v.totals.points += uint64(b.Count)

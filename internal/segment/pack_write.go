@@ -19,7 +19,8 @@ import (
 
 const (
 	writeBytes   = 256 << 10 // handed to the file at once
-	wantedPoints = 1024      // of a block, unless one hour alone has more
+	sharedPoints = 1024      // of a block that several hours share
+	alonePoints  = 200       // of an hour that is a block by itself
 
 	entryRefBytes = 8 + 1 // of an entry in the index beside itself: id and length
 )
@@ -188,19 +189,21 @@ func (w *PackWriter) beginSeries(id base.SeriesID) {
 }
 
 // closeHour decides what becomes of the last hour and those before it, which wait for
-// company: blocks take whole hours up to wantedPoints.
+// company. An hour of many points stays alone, so that its statistics are those of an hour;
+// others share a block, which would cost more than they gain by statistics.
 func (w *PackWriter) closeHour() error {
 	if w.cut {
 		w.cut = false
 		return w.writePoints(len(w.ts)) // the rest of an hour stays alone
 	}
-	if len(w.ts) > wantedPoints {
+	alone := len(w.ts)-w.hour >= alonePoints
+	if alone || len(w.ts) > sharedPoints {
 		if err := w.writePoints(w.hour); err != nil {
 			return err
 		}
-		if len(w.ts) > wantedPoints {
-			return w.writePoints(len(w.ts))
-		}
+	}
+	if alone {
+		return w.writePoints(len(w.ts))
 	}
 	w.hour = len(w.ts)
 	return nil
@@ -269,8 +272,11 @@ func (w *PackWriter) writeBlock(ts []int64, values []float64) error {
 	w.scratch = blockHead(w.scratch[:0], &w.series, &b, column.crc)
 	b.crc = crc32.Update(crc32.Checksum(w.scratch, castagnoli), castagnoli, w.buf[at:])
 	b.Stats, b.HasStats = statsOf(values)
-
-	w.entry = appendBlock(w.entry, &b, w.opts.Bucket, column.shared, w.valuesEnd)
+	exponent, decimal := codec.Exponent(w.series.ValueCodec, w.buf[at:])
+	if !decimal {
+		exponent = -1
+	}
+	w.entry = appendBlock(w.entry, &b, w.opts.Bucket, column.shared, w.valuesEnd, exponent)
 	w.valuesEnd = b.ValueOffset + int64(b.ValueBytes)
 	f := &w.footer
 	f.blocks++

@@ -47,15 +47,17 @@ func TestBlocksCoverWholeHours(t *testing.T) {
 		hours, want []int
 	}{
 		"one point":          {[]int{1}, []int{1}},
-		"a day at 10 s":      {slices.Repeat([]int{360}, 24), slices.Repeat([]int{720}, 12)},
+		"a day at 10 s":      {slices.Repeat([]int{360}, 24), slices.Repeat([]int{360}, 24)},
+		"a day at 15 s":      {slices.Repeat([]int{240}, 24), slices.Repeat([]int{240}, 24)},
 		"a day at a minute":  {slices.Repeat([]int{60}, 24), []int{1020, 420}},
-		"exactly full":       {[]int{1000, 24, 1}, []int{1024, 1}},
-		"one too many":       {[]int{1000, 25, 1}, []int{1000, 26}},
+		"enough to be alone": {[]int{199, 199, 200, 199, 199}, []int{398, 200, 398}},
+		"exactly full":       {append(slices.Repeat([]int{199}, 5), 29, 1), []int{1024, 1}},
+		"one too many":       {append(slices.Repeat([]int{199}, 5), 30, 1), []int{995, 31}},
 		"hour alone":         {[]int{10, 2000, 10}, []int{10, 2000, 10}},
 		"empty hours":        {[]int{10, 0, 0, 10}, []int{20}},
 		"largest block":      {[]int{10, most, 10}, []int{10, most, 10}},
 		"cut":                {[]int{10, most + 1, 10}, []int{10, most, 1, 10}},
-		"cut twice":          {[]int{2*most + 500, 400, 100}, []int{most, most, 500, 500}},
+		"cut twice":          {[]int{2*most + 100, 100, 100}, []int{most, most, 100, 200}},
 		"cut at a full hour": {[]int{2 * most, 400}, []int{most, most, 400}},
 	}
 	for name, c := range cases {
@@ -266,8 +268,8 @@ func TestPackSharesTimes(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || len(offsets) != 24 || p.Info().SharedColumnCount != 24 {
-		t.Errorf("%d columns of 48 blocks, %d shared, error %v", len(offsets), p.Info().SharedColumnCount, err)
+	if err != nil || len(offsets) != 48 || p.Info().SharedColumnCount != 48 {
+		t.Errorf("%d columns of 96 blocks, %d shared, error %v", len(offsets), p.Info().SharedColumnCount, err)
 	}
 }
 

@@ -49,6 +49,54 @@ func TestStats(t *testing.T) {
 	}
 }
 
+// What the terms of a drop lose in being added is made good, but not in codec 1.
+func TestDropIsExact(t *testing.T) {
+	values := many([]float64{1e16, 3, 2, 3}, 2)
+	want := Stats{Min: 2, Max: 1e16, First: 1e16, Last: 2, Sum: 1e16 + 128, Drop: 1e16 + 6}
+	if got, ok := statsOf(values); !ok || got != want {
+		t.Errorf("%+v, %t", got, ok)
+	}
+	want.Drop = 1e16 + 8 // each addition rounds up to an even number
+	if got, ok := statsOf1(values); !ok || got != want {
+		t.Errorf("in codec 1: %+v, %t", got, ok)
+	}
+	if _, ok := statsOf1(many(nil, 1)[1:]); ok {
+		t.Error("too few values have statistics in codec 1")
+	}
+}
+
+func TestStatsForms(t *testing.T) {
+	cases := map[string]struct {
+		stats    Stats
+		exponent int
+		want     byte
+		bytes    int
+	}{
+		"zeros":            {Stats{}, 0, statsDecimal, 7},
+		"integers":         {Stats{-1, 2, 0, 1, 63, 64}, 0, statsDecimal, 8},
+		"hundredths":       {Stats{-0.01, 0.02, 0.63, 0, 0.1, 99.99}, 2, statsDecimal, 9},
+		"largest":          {Stats{Sum: maxDecimal}, 0, statsDecimal, 14},
+		"larger":           {Stats{Sum: maxDecimal + 2}, 0, statsRaw, 48},
+		"product overflow": {Stats{Sum: 1e300}, 14, statsRaw, 48},
+		"negative zero":    {Stats{Min: math.Copysign(0, -1)}, 2, statsRaw, 48},
+		"one digit more":   {Stats{Max: 0.123}, 2, statsRaw, 48},
+		"an ulp off":       {Stats{Sum: math.Nextafter(0.3, 1)}, 1, statsRaw, 48},
+		"no exponent":      {Stats{Max: 1}, -1, statsRaw, 48},
+		"all of 8 bytes":   {Stats{1 << 52, 1 << 52, 1 << 52, 1 << 52, 1 << 52, 1 << 52}, 0, statsRaw, 48},
+	}
+	for name, c := range cases {
+		data, form := appendStats([]byte{0xaa}, &c.stats, c.exponent)
+		if form != c.want || len(data) != 1+c.bytes {
+			t.Errorf("%s: form %d of %d bytes, want %d of %d", name, form, len(data)-1, c.want, c.bytes)
+		}
+		b := PackBlock{Count: minStatsPoints}
+		r := cursor{data: data, pos: 1}
+		if err := b.decodeStats(&r, form); err != nil || r.pos != len(data) || !b.HasStats || !b.Stats.same(&c.stats) {
+			t.Errorf("%s: %+v, error %v", name, b, err)
+		}
+	}
+}
+
 // The sum is as good as one of twice the precision.
 func TestStatsSum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
