@@ -1,0 +1,69 @@
+// Command bench-compare races this engine with its peers and writes the report. Build it
+// with the tag peers, or it races alone: see bench/README.md.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/sydradb/sydradb/bench/engine/all"
+	"github.com/sydradb/sydradb/bench/meter"
+	"github.com/sydradb/sydradb/bench/race"
+	"github.com/sydradb/sydradb/bench/workload"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench-compare:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	var plan race.Plan
+	engines := flag.String("engine", "", "engines, with commas between them; all by default")
+	workloads := flag.String("workload", "", "workloads: w1, w2, w3, year, node; all by default")
+	phases := flag.String("phase", "", "phases; those that they need are run too; all by default")
+	worker := flag.String("worker", "", "do one task, for the program itself")
+	flag.IntVar(&plan.Runs, "runs", 3, "runs of each")
+	flag.IntVar(&plan.Batch, "batch", 2000, "points that are written at a time")
+	flag.IntVar(&plan.Procs, "procs", 1, "GOMAXPROCS of the workers")
+	flag.StringVar(&plan.Dir, "dir", "", "directory for the databases; that for temporary files by default")
+	flag.BoolVar(&plan.Small, "small", false, "small workloads, to try things out")
+	flag.StringVar(&plan.Profiles, "profiles", "", "directory for a processor profile of each worker")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("what is %q?", flag.Arg(0))
+	}
+	if *worker != "" {
+		return race.Work(all.Kinds(), *worker, os.Stdout)
+	}
+	if plan.Runs < 1 || plan.Batch < 1 || plan.Procs < 1 {
+		return errors.New("runs, batch and procs are at least 1")
+	}
+	if err := meter.Check(); err != nil {
+		return err
+	}
+	var err error
+	if plan.Kinds, err = all.Named(*engines); err != nil {
+		return err
+	}
+	if plan.Workloads, err = workload.Named(*workloads, plan.Small); err != nil {
+		return err
+	}
+	if *phases != "" {
+		plan.Phases = strings.Split(*phases, ",")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	plan.Start = func(text string) *exec.Cmd { return exec.Command(self, "-worker", text) }
+	plan.Log = os.Stderr
+	_, err = plan.Run()
+	return err
+}

@@ -1,0 +1,123 @@
+//go:build peers
+
+package prometheus
+
+import (
+	"math"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/sydradb/sydradb/bench/engine"
+)
+
+// each calls use with the samples of each series that the matchers select.
+func (db *db) each(start, end int64, use func(chunkenc.Iterator) error, matchers ...*labels.Matcher) error {
+	q, err := db.Querier(start, end)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	var samples chunkenc.Iterator
+	set := q.Select(db.ctx, false, &storage.SelectHints{Start: start, End: end}, matchers...)
+	for set.Next() {
+		samples = set.At().Iterator(samples)
+		if err := use(samples); err != nil {
+			return err
+		}
+		if err := samples.Err(); err != nil {
+			return err
+		}
+	}
+	return set.Err()
+}
+
+// sum adds up the samples that the matchers select.
+func (db *db) sum(start, end int64, matchers ...*labels.Matcher) (engine.Sum, error) {
+	var sum engine.Sum
+	err := db.each(start, end, func(samples chunkenc.Iterator) error {
+		for samples.Next() == chunkenc.ValFloat {
+			_, v := samples.At()
+			sum.Points++
+			sum.Value += v
+		}
+		return nil
+	}, matchers...)
+	return sum, err
+}
+
+// matchers returns those that are equal to the labels.
+func matchers(ls labels.Labels) []*labels.Matcher {
+	out := make([]*labels.Matcher, 0, ls.Len())
+	ls.Range(func(l labels.Label) {
+		out = append(out, labels.MustNewMatcher(labels.MatchEqual, l.Name, l.Value))
+	})
+	return out
+}
+
+// named returns the matchers of a name, if there is one, and tags.
+func named(name string, tags []engine.Tag) []*labels.Matcher {
+	var out []*labels.Matcher
+	if name != "" {
+		out = append(out, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name))
+	}
+	for _, t := range tags {
+		out = append(out, labels.MustNewMatcher(labels.MatchEqual, t.Key, t.Value))
+	}
+	return out
+}
+
+// Scan implements engine.Engine.
+func (db *db) Scan() (engine.Sum, error) {
+	every := labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, ".+")
+	return db.sum(math.MinInt64, math.MaxInt64, every)
+}
+
+// Sum implements engine.Engine. The engine reads series by matchers only.
+func (db *db) Sum(series int, start, end int64) (engine.Sum, error) {
+	return db.sum(start, end, matchers(db.labels[series])...)
+}
+
+// Read implements engine.Engine.
+func (db *db) Read(series int, times []int64, values []float64) ([]int64, []float64, error) {
+	err := db.each(math.MinInt64, math.MaxInt64, func(samples chunkenc.Iterator) error {
+		for samples.Next() == chunkenc.ValFloat {
+			ts, v := samples.At()
+			times, values = append(times, ts), append(values, v)
+		}
+		return nil
+	}, matchers(db.labels[series])...)
+	return times, values, err
+}
+
+// Windows implements engine.Engine.
+func (db *db) Windows(series int, w engine.Window) (engine.Averages, error) {
+	return db.averages(w, matchers(db.labels[series]))
+}
+
+// Group implements engine.Engine.
+func (db *db) Group(name string, tags []engine.Tag, w engine.Window) (engine.Averages, error) {
+	return db.averages(w, named(name, tags))
+}
+
+// averages are made here: the engine has none, and PromQL, which would make them, is
+// slower than this.
+func (db *db) averages(w engine.Window, matchers []*labels.Matcher) (engine.Averages, error) {
+	a := engine.Averager{Window: w}
+	err := db.each(w.Start, w.End-1, func(samples chunkenc.Iterator) error {
+		for samples.Next() == chunkenc.ValFloat {
+			a.Add(samples.At())
+		}
+		a.Finish()
+		return nil
+	}, matchers...)
+	return a.Finish(), err
+}
+
+// Find implements engine.Engine.
+func (db *db) Find(tags []engine.Tag) (int, error) {
+	n := 0
+	err := db.each(math.MinInt64, math.MaxInt64, func(chunkenc.Iterator) error { n++; return nil }, named("", tags)...)
+	return n, err
+}

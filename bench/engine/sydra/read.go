@@ -1,0 +1,134 @@
+package sydra
+
+import (
+	"fmt"
+
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/bench/engine"
+)
+
+// query calls use with each block of the answer.
+func (db *db) query(sel sydradb.Selector, start, end int64, use func(sydradb.Block) error) error {
+	it, err := db.Query(db.ctx, sydradb.Query{Selector: sel, Start: start, End: end})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.Next() {
+		if err := use(it.Block()); err != nil {
+			return err
+		}
+	}
+	return it.Err()
+}
+
+// sum adds up the values of the answer.
+func (db *db) sum(sel sydradb.Selector, start, end int64) (engine.Sum, error) {
+	var sum engine.Sum
+	err := db.query(sel, start, end, func(b sydradb.Block) error {
+		sum.Points += int64(len(b.Values))
+		sum.Value += lanes(b.Values)
+		return nil
+	})
+	return sum, err
+}
+
+// lanes adds up values in four sums at a time, as one would wait for itself.
+func lanes(values []float64) float64 {
+	var a, b, c, d float64
+	for len(values) >= 4 {
+		a += values[0]
+		b += values[1]
+		c += values[2]
+		d += values[3]
+		values = values[4:]
+	}
+	for _, v := range values {
+		a += v
+	}
+	return a + b + (c + d)
+}
+
+// one selects a registered series.
+func (db *db) one(series int) sydradb.Selector {
+	return sydradb.Selector{IDs: []sydradb.SeriesID{db.series[series].ID()}}
+}
+
+// Scan implements engine.Engine.
+func (db *db) Scan() (engine.Sum, error) {
+	return db.sum(sydradb.Selector{}, sydradb.MinTime, sydradb.MaxTime)
+}
+
+// Sum implements engine.Engine.
+func (db *db) Sum(series int, start, end int64) (engine.Sum, error) {
+	return db.sum(db.one(series), start*ms, end*ms)
+}
+
+// Read implements engine.Engine.
+func (db *db) Read(series int, times []int64, values []float64) ([]int64, []float64, error) {
+	err := db.query(db.one(series), sydradb.MinTime, sydradb.MaxTime, func(b sydradb.Block) error {
+		for _, ts := range b.Times {
+			if ts%ms != 0 {
+				return fmt.Errorf("%s has a point at %d ns, between two milliseconds", b.Series, ts)
+			}
+			times = append(times, ts/ms)
+		}
+		values = append(values, b.Values...)
+		return nil
+	})
+	return times, values, err
+}
+
+// Windows implements engine.Engine.
+func (db *db) Windows(series int, w engine.Window) (engine.Averages, error) {
+	return db.averages(db.one(series), w)
+}
+
+// Group implements engine.Engine.
+func (db *db) Group(name string, tags []engine.Tag, w engine.Window) (engine.Averages, error) {
+	sel, err := selector(append([]engine.Tag{{Key: "__name__", Value: name}}, tags...))
+	if err != nil {
+		return engine.Averages{}, err
+	}
+	return db.averages(sel, w)
+}
+
+// averages are made here from the points of the answer.
+func (db *db) averages(sel sydradb.Selector, w engine.Window) (engine.Averages, error) {
+	a := engine.Averager{Window: w}
+	var last *sydradb.Series
+	err := db.query(sel, w.Start*ms, w.End*ms-1, func(b sydradb.Block) error {
+		if b.Series != last {
+			a.Finish()
+			last = b.Series
+		}
+		for i, ts := range b.Times {
+			a.Add(ts/ms, b.Values[i])
+		}
+		return nil
+	})
+	return a.Finish(), err
+}
+
+// Find implements engine.Engine.
+func (db *db) Find(tags []engine.Tag) (int, error) {
+	sel, err := selector(tags)
+	if err != nil {
+		return 0, err
+	}
+	found, err := db.DB.Find(db.ctx, sel, sydradb.MinTime, sydradb.MaxTime)
+	return len(found), err
+}
+
+// selector returns that of the series with these tags.
+func selector(tags []engine.Tag) (sydradb.Selector, error) {
+	sel := sydradb.Selector{Matchers: make([]sydradb.Matcher, len(tags))}
+	for i, t := range tags {
+		m, err := sydradb.NewMatcher(t.Key, sydradb.MatchEqual, t.Value)
+		if err != nil {
+			return sel, err
+		}
+		sel.Matchers[i] = m
+	}
+	return sel, nil
+}
