@@ -172,30 +172,3 @@ func (e *ends) merge(o *ends, empty bool) {
 		e.lastTS, e.last = o.lastTS, o.last
 	}
 }
-
-// least returns the least of m and values, of equal ones the first. m may be NaN, values
-// not.
-func least(m float64, values []float64) float64 {
-	if m != m {
-		m = values[0]
-	}
-	for _, v := range values {
-		if v < m {
-			m = v
-		}
-	}
-	return m
-}
-
-// greatest is least for the greatest.
-func greatest(m float64, values []float64) float64 {
-	if m != m {
-		m = values[0]
-	}
-	for _, v := range values {
-		if v > m {
-			m = v
-		}
-	}
-	return m
-}

@@ -15,9 +15,16 @@ func (r *resets) add(ts []int64, values []float64) {
 	if r.count == 0 {
 		r.firstTS, r.first, r.last = ts[0], values[0], values[0]
 	}
-	r.drop.add(dropOf(r.last, values))
+	r.fall(dropOf(r.last, values))
 	r.count += len(values)
 	r.lastTS, r.last = ts[last], values[last]
+}
+
+// fall adds to the drop, which mostly is nothing.
+func (r *resets) fall(drop total) {
+	if drop != (total{}) {
+		r.drop.add(drop)
+	}
 }
 
 // dropOf returns the sum of all of prev and values that a smaller one follows.
@@ -56,7 +63,7 @@ func (r *resets) merge(o *resets) {
 	if o.first < r.last {
 		r.drop.add(total{hi: r.last})
 	}
-	r.drop.add(o.drop)
+	r.fall(o.drop)
 	r.count += o.count
 	r.lastTS, r.last = o.lastTS, o.last
 }
@@ -73,9 +80,11 @@ func (r *resets) gain() gain {
 	if r.count < 2 {
 		return gain{}
 	}
-	g := gain{series: 1, increase: r.drop}
-	g.increase.add(total{hi: r.last})
+	g := gain{series: 1, increase: total{hi: r.last}}
 	g.increase.add(total{hi: -r.first})
+	if r.drop != (total{}) {
+		g.increase.add(r.drop)
+	}
 	// Times may lie further apart than an int64 can say.
 	seconds := float64(uint64(r.lastTS-r.firstTS)) / 1e9
 	g.rate.hi = g.increase.over(seconds)

@@ -67,37 +67,48 @@ func (t *total) over(d float64) float64 {
 // value returns the sum.
 func (t *total) value() float64 { return t.over(1) }
 
-// sumOf returns the sum of values. It adds in four lanes, since each addition waits for
-// the one before it; four are as many as the processor can have under way.
+// sumOf returns the sum of values.
 func sumOf(values []float64) total {
-	var a, b, c, d total
+	var t total
 	v := values
+	if len(v) >= 16 {
+		t, v = sumOfLanes(v)
+	}
+	hi, lo := t.hi, t.lo
+	for _, x := range v {
+		sum, rest := twoSum(hi, x)
+		hi, lo = sum, lo+rest
+	}
+	if finite(hi + lo) {
+		return total{hi: hi, lo: lo}
+	}
+	t = total{}
+	for _, x := range values {
+		t.add(total{hi: x})
+	}
+	return t
+}
+
+// sumOfLanes adds in four lanes, since each addition waits for the one before it; four are
+// as many as the processor can have under way. It leaves a rest of less than four values.
+// If something overflows the result is not finite.
+func sumOfLanes(v []float64) (t total, rest []float64) {
+	var hi0, hi1, hi2, hi3, lo0, lo1, lo2, lo3 float64
 	for len(v) >= 4 {
-		sum, rest := twoSum(a.hi, v[0])
-		a.hi, a.lo = sum, a.lo+rest
-		sum, rest = twoSum(b.hi, v[1])
-		b.hi, b.lo = sum, b.lo+rest
-		sum, rest = twoSum(c.hi, v[2])
-		c.hi, c.lo = sum, c.lo+rest
-		sum, rest = twoSum(d.hi, v[3])
-		d.hi, d.lo = sum, d.lo+rest
+		sum, rest := twoSum(hi0, v[0])
+		hi0, lo0 = sum, lo0+rest
+		sum, rest = twoSum(hi1, v[1])
+		hi1, lo1 = sum, lo1+rest
+		sum, rest = twoSum(hi2, v[2])
+		hi2, lo2 = sum, lo2+rest
+		sum, rest = twoSum(hi3, v[3])
+		hi3, lo3 = sum, lo3+rest
 		v = v[4:]
 	}
-	for _, x := range v {
-		sum, rest := twoSum(a.hi, x)
-		a.hi, a.lo = sum, a.lo+rest
-	}
-	if finite(a.hi + a.lo + b.hi + b.lo + c.hi + c.lo + d.hi + d.lo) {
-		a.add(b)
-		c.add(d)
-		a.add(c)
-		return a
-	}
-	a = total{}
-	for _, x := range values {
-		a.add(total{hi: x})
-	}
-	return a
+	hi01, rest01 := twoSum(hi0, hi1)
+	hi23, rest23 := twoSum(hi2, hi3)
+	hi, rest0 := twoSum(hi01, hi23)
+	return total{hi: hi, lo: ((lo0 + lo1) + (lo2 + lo3)) + (rest0 + rest01 + rest23)}, v
 }
 
 // roughSum returns the sum of values as it comes, in a fifth of the time. It is NaN if one
