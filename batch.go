@@ -15,28 +15,29 @@ import (
 type Batch struct {
 	rows    []base.Row
 	series  []*engine.Series // of each row: a series that died is registered anew
-	db      *DB              // whose series the rows are of
+	of      *engine.Engine   // whose series the rows are of
 	foreign int              // 1 + position of the first row of another DB's series; 0 if there is none
 }
 
 // NewBatch returns an empty batch.
-func (db *DB) NewBatch() *Batch { return &Batch{db: db} }
+func (db *DB) NewBatch() *Batch { return &Batch{of: db.e} }
 
 // Add appends the point (ts, value) of series s, which must not be nil. ts is in Unix
 // nanoseconds. That it lies within [MinTime] and [MaxTime], and that s comes from the DB
 // that the batch is written to, is checked by Write.
 func (b *Batch) Add(s *Series, ts int64, value float64) {
-	if s.db != b.db {
-		b.setDB(s.db)
+	handle := (*engine.Series)(s)
+	if e := handle.Engine(); e != b.of {
+		b.setEngine(e)
 	}
-	b.rows = append(b.rows, base.Row{TS: ts, Value: value, Ordinal: s.s.Ordinal()})
-	b.series = append(b.series, s.s)
+	b.rows = append(b.rows, base.Row{TS: ts, Value: value, Ordinal: handle.Ordinal()})
+	b.series = append(b.series, handle)
 }
 
-// setDB takes note that the next row is of a series of db.
-func (b *Batch) setDB(db *DB) {
+// setEngine takes note that the next row is of a series of e.
+func (b *Batch) setEngine(e *engine.Engine) {
 	if len(b.rows) == 0 {
-		b.db = db
+		b.of = e
 	} else if b.foreign == 0 {
 		b.foreign = len(b.rows) + 1
 	}
@@ -65,7 +66,7 @@ func (b *Batch) Reset() { b.rows, b.series, b.foreign = b.rows[:0], b.series[:0]
 // opened again. An empty batch is written without any effect.
 func (db *DB) Write(ctx context.Context, b *Batch) error {
 	switch {
-	case len(b.rows) > 0 && b.db != db:
+	case len(b.rows) > 0 && b.of != db.e:
 		return &PointError{Index: 0, TS: b.rows[0].TS, Err: errForeign}
 	case b.foreign > 0:
 		return &PointError{Index: b.foreign - 1, TS: b.rows[b.foreign-1].TS, Err: errForeign}

@@ -140,7 +140,7 @@ func (in *importer) resolve(id SeriesID) (*Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.series[id] = &Series{in.db, s}
+	in.series[id] = (*Series)(s)
 	return in.series[id], nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
-	"github.com/sydradb/sydradb/internal/engine"
+	"github.com/sydradb/sydradb/internal/tags"
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
@@ -89,11 +89,11 @@ func (i *inspector) deletedSeries(offset int64, ids []SeriesID) error {
 
 // describe returns a series as queries name it.
 func describe(reg base.Registration) string {
-	s := engine.Series{ID: reg.ID, Name: reg.Name, Tags: reg.Tags}
-	if s.Name == "" {
-		s.Name = fmt.Sprintf("series:%x", uint64(s.ID))
+	name := reg.Name
+	if name == "" {
+		name = fmt.Sprintf("series:%x", uint64(reg.ID))
 	}
-	return (&Series{s: &s}).String()
+	return tags.FormatSelector(name, reg.Tags)
 }
 
 func (i *inspector) registration(offset int64, reg base.Registration) error {

@@ -111,7 +111,7 @@ func (db *DB) Query(ctx context.Context, q Query) (*Iterator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Iterator{db: db, it: it}, nil
+	return &Iterator{it}, nil
 }
 
 // Find returns the series that sel selects and that have at least one point from
@@ -123,7 +123,7 @@ func (db *DB) Find(ctx context.Context, sel Selector, start, end int64) ([]*Seri
 	}
 	out := make([]*Series, len(found))
 	for i, s := range found {
-		out[i] = &Series{db, s}
+		out[i] = (*Series)(s)
 	}
 	return out, nil
 }
@@ -135,26 +135,16 @@ func (db *DB) Find(ctx context.Context, sel Selector, start, end int64) ([]*Seri
 //	}
 //	if err := it.Err(); err != nil { ... }
 type Iterator struct {
-	db     *DB
-	it     *engine.Iterator
-	series *Series // of the current block
+	it *engine.Iterator
 }
 
 // Next moves to the next block. It returns false at the end and on an error.
-func (it *Iterator) Next() bool {
-	if !it.it.Next() {
-		return false
-	}
-	if s := it.it.Block().Series; it.series == nil || it.series.s != s {
-		it.series = &Series{it.db, s}
-	}
-	return true
-}
+func (it *Iterator) Next() bool { return it.it.Next() }
 
 // Block returns the current block. It is valid until the next call of Next or Close.
 func (it *Iterator) Block() Block {
 	b := it.it.Block()
-	return Block{Series: it.series, Times: b.Times, Values: b.Values}
+	return Block{Series: (*Series)(b.Series), Times: b.Times, Values: b.Values}
 }
 
 // Err returns the error that ended the iteration, or nil at its normal end. Points

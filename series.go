@@ -7,11 +7,8 @@ import (
 
 // Series is a handle of one series: resolve it once, then use it for any number of
 // points. It stays valid until the DB is closed, may be shared between goroutines,
-// and never changes.
-type Series struct {
-	db *DB
-	s  *engine.Series
-}
+// and never changes. It is small: name and tags are looked up when they are asked for.
+type Series engine.Series
 
 // Series returns the handle of the series with this name and these tags. Tags may
 // come in any order; those with an empty value are dropped. The slice is not kept.
@@ -24,7 +21,7 @@ func (db *DB) Series(name string, tags ...Tag) (*Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Series{db, s}, nil
+	return (*Series)(s), nil
 }
 
 // SeriesByID returns the handle of the series with this id. If no such series is
@@ -36,18 +33,18 @@ func (db *DB) SeriesByID(id SeriesID, tags ...Tag) (*Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Series{db, s}, nil
+	return (*Series)(s), nil
 }
 
 // ID returns the number under which the series is stored.
-func (s *Series) ID() SeriesID { return s.s.ID }
+func (s *Series) ID() SeriesID { return (*engine.Series)(s).ID() }
 
 // Name returns the name, or "series:" and the id in hexadecimal where only the id is
 // known.
-func (s *Series) Name() string { return s.s.Name }
+func (s *Series) Name() string { return (*engine.Series)(s).Name() }
 
-// Tags returns the tags, sorted by key. The caller must not change them.
-func (s *Series) Tags() []Tag { return s.s.Tags }
+// Tags returns the tags, sorted by key, in a new slice.
+func (s *Series) Tags() []Tag { return (*engine.Series)(s).Tags() }
 
 // String returns the series as [ParseSelector] reads it: name{key="value",...}.
-func (s *Series) String() string { return tags.FormatSelector(s.s.Name, s.s.Tags) }
+func (s *Series) String() string { return tags.FormatSelector(s.Name(), s.Tags()) }

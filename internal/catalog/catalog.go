@@ -110,13 +110,29 @@ func (c *Catalog) FirstUnknown(rows []base.Row) (base.Ordinal, bool) {
 func (c *Catalog) Name(o base.Ordinal) string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	var buf [stackPairs]uint32
-	pairs, named := c.pairsLocked(buf[:0], o)
+	row, _ := c.mu.get(o)
+	return c.nameLocked(row)
+}
+
+// nameLocked returns the name of a series, "" if it has none. Requires: c.mu, for reading
+// at least.
+func (c *Catalog) nameLocked(row series) string {
+	pair, named := c.mu.name(row)
 	if !named {
 		return ""
 	}
-	_, name := c.dict.Pair(pairs[0])
+	_, name := c.dict.Pair(pair)
 	return name
+}
+
+// Lookup returns the id of a series and whether it has a name, with alive false if o
+// stands for none.
+func (c *Catalog) Lookup(o base.Ordinal) (id base.SeriesID, named, alive bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	row, alive := c.mu.get(o)
+	_, named = c.mu.name(row)
+	return row.id, named, alive
 }
 
 // Describe returns the name of a series, "" if it is known by its id alone, and
@@ -158,6 +174,18 @@ func (c *Catalog) Pairs(dst []uint32, o base.Ordinal) []uint32 {
 	defer c.mu.RUnlock()
 	dst, _ = c.pairsLocked(dst, o)
 	return dst
+}
+
+// AppendTags appends the pair numbers of a series' tags to dst, by rising key, and returns
+// its name, "" if it is known by its id alone. alive is false if o stands for none.
+func (c *Catalog) AppendTags(dst []uint32, o base.Ordinal) (name string, pairs []uint32, alive bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	row, alive := c.mu.get(o)
+	if !alive {
+		return "", dst, false
+	}
+	return c.nameLocked(row), c.mu.tags(dst, row), true
 }
 
 // stackPairs is how many pairs of a series are handled without an allocation.

@@ -145,9 +145,37 @@ func (s *store) pairs(dst []uint32, row series) (_ []uint32, named bool) {
 	return dst, head&1 != 0
 }
 
+// tags is pairs without that of the name.
+func (s *store) tags(dst []uint32, row series) []uint32 {
+	head, list := blocks.Uvarint(s.lists.From(blocks.Ref(row.list - 1)))
+	n, left := uint32(0), head>>1
+	if head&1 != 0 {
+		_, list = blocks.Uvarint(list)
+		left--
+	}
+	for range left {
+		n, list = blocks.Uvarint(list)
+		dst = append(dst, n)
+	}
+	return dst
+}
+
+// name returns the pair of the name of a series, false if it has none or is a hole.
+func (s *store) name(row series) (pair uint32, named bool) {
+	if row.list == 0 {
+		return 0, false
+	}
+	head, list := blocks.Uvarint(s.lists.From(blocks.Ref(row.list - 1)))
+	if head&1 == 0 {
+		return 0, false
+	}
+	pair, _ = blocks.Uvarint(list)
+	return pair, true
+}
+
 func (s *store) named(row series) bool {
-	head, _ := blocks.Uvarint(s.lists.From(blocks.Ref(row.list - 1)))
-	return head&1 != 0
+	_, named := s.name(row)
+	return named
 }
 
 func (s *store) place(o base.Ordinal, id base.SeriesID) {

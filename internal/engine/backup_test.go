@@ -469,7 +469,7 @@ func readRawAll(t *testing.T, fs fsys.FS, opts Options) map[string]map[int64]uin
 	got := make(map[string]map[int64]uint64)
 	for it.Next() {
 		b := it.Block()
-		key := fmt.Sprint(b.Series.Name, b.Series.Tags)
+		key := fmt.Sprint(b.Series.Name(), b.Series.Tags())
 		if got[key] == nil {
 			got[key] = make(map[int64]uint64)
 		}

@@ -124,7 +124,7 @@ func playDelete(files int, happens []string) (err error) {
 func deleteKey(e *Engine, p modelPoint) error {
 	s, err := make(handles).resolve(e, p.key)
 	if err == nil {
-		_, err = e.Delete(context.Background(), Selector{IDs: []base.SeriesID{s.ID}}, p.ts, p.end)
+		_, err = e.Delete(context.Background(), Selector{IDs: []base.SeriesID{s.ID()}}, p.ts, p.end)
 	}
 	return err
 }
@@ -266,7 +266,7 @@ func liveAndDie(e *Engine, series handles, key string, round int) error {
 	if err := seesOf(e, s, 1); err != nil {
 		return err
 	}
-	if _, err := e.Delete(ctx, Selector{IDs: []base.SeriesID{s.ID}}, base.MinTime, base.MaxTime); err != nil {
+	if _, err := e.Delete(ctx, Selector{IDs: []base.SeriesID{s.ID()}}, base.MinTime, base.MaxTime); err != nil {
 		return err
 	}
 	if round%4 == 0 {
@@ -279,15 +279,15 @@ func liveAndDie(e *Engine, series handles, key string, round int) error {
 
 // seesOf returns an error unless a query finds so many points of a series.
 func seesOf(e *Engine, s *Series, want int) error {
-	it, err := e.Query(context.Background(), Query{Selector: Selector{IDs: []base.SeriesID{s.ID}}, Start: base.MinTime, End: base.MaxTime})
+	it, err := e.Query(context.Background(), Query{Selector: Selector{IDs: []base.SeriesID{s.ID()}}, Start: base.MinTime, End: base.MaxTime})
 	if err != nil {
 		return err
 	}
 	defer it.Close()
 	got := 0
 	for it.Next() {
-		if name := it.Block().Series.Name; name != s.Name {
-			return fmt.Errorf("points of %q, not of %q", name, s.Name)
+		if name := it.Block().Series.Name(); name != s.Name() {
+			return fmt.Errorf("points of %q, not of %q", name, s.Name())
 		}
 		got += len(it.Block().Times)
 	}
@@ -312,7 +312,7 @@ func TestBatchesUnderWayWhenSeriesDie(t *testing.T) {
 		}
 		encoded = append(encoded, r)
 	}
-	if _, err := e.Delete(t.Context(), Selector{IDs: []base.SeriesID{a.ID}}, base.MinTime, base.MaxTime); err != nil {
+	if _, err := e.Delete(t.Context(), Selector{IDs: []base.SeriesID{a.ID()}}, base.MinTime, base.MaxTime); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Compact(t.Context()); err != nil {

@@ -276,8 +276,8 @@ func TestNamelessSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := fmt.Sprintf("series:%x", uint64(id))
-	if nameless.Name != shown {
-		t.Errorf("shown as %q", nameless.Name)
+	if nameless.Name() != shown {
+		t.Errorf("shown as %q", nameless.Name())
 	}
 	find := func(e *Engine, name string, want ...string) {
 		t.Helper()
@@ -291,7 +291,7 @@ func TestNamelessSeries(t *testing.T) {
 		}
 		var names []string
 		for _, s := range found {
-			names = append(names, s.Name)
+			names = append(names, s.Name())
 		}
 		if !slices.Equal(names, want) {
 			t.Errorf("%s finds %v, want %v", name, names, want)
@@ -306,7 +306,7 @@ func TestNamelessSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	named, err := e.Resolve("room.temp", nil)
-	if err != nil || named.Ordinal() != nameless.Ordinal() || named.ID != id {
+	if err != nil || named.Ordinal() != nameless.Ordinal() || named.ID() != id {
 		t.Fatalf("the name got %+v, %v", named, err)
 	}
 	find(e, "room.temp", "room.temp") // its points are there already

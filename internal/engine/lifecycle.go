@@ -14,7 +14,7 @@ import (
 
 // A series that was written is dead when no memtable, live file, record of the log above flushed_lsn or
 // batch on its way names it. It then leaves the index and the catalog, and its ordinal
-// is void for as long as the process runs. Handles keep name and tags: what is written
+// is void for as long as the process runs. Handles then keep name and tags: what is written
 // through them registers the series anew, under another ordinal and the same id.
 //
 // Maintenance looks for such series after points have gone, by going through all files;
@@ -138,7 +138,7 @@ func (m *maintenance) declareDead(files *fileSet, candidates []base.Ordinal, all
 	reg := m.reg.now()
 	if len(dead) > 0 {
 		reg.index.Remove(dead, reg.catalog.Pairs)
-		reg.catalog.Kill(dead)
+		m.reg.bury(reg, dead)
 		m.reg.deaths.Add(1)
 		m.logger.Debug("series are dead", "count", len(dead))
 	}
@@ -156,7 +156,7 @@ func (m *maintenance) declareDead(files *fileSet, candidates []base.Ordinal, all
 // meanwhile. Requires: the writer loop, and reg.renewal for writing.
 func (m *maintenance) renew(old *register) {
 	d := dict.New()
-	next := &register{catalog: old.catalog.Renew(d), index: tags.New(d)}
+	next := &register{dict: d, catalog: old.catalog.Renew(d), index: tags.New(d)}
 	var pairs []uint32
 	for o := range next.catalog.Living() {
 		if old.index.Contains(o) {
@@ -167,6 +167,7 @@ func (m *maintenance) renew(old *register) {
 	m.state.mu.Lock()
 	m.reg.current.Store(next)
 	m.state.mu.Unlock()
+	m.reg.handles.renew()
 }
 
 // nextGeneration writes the CATALOG file anew, without the dead.

@@ -94,9 +94,9 @@ func (s *mergeSource) Series() []base.SeriesID { return s.series }
 
 // Read implements compact.Source.
 func (s *mergeSource) Read(ctx context.Context, id base.SeriesID, fn func(ts []int64, values []float64) error) error {
-	view := seriesView{Series: &Series{ID: id}}
+	view := seriesView{id: id}
 	if o, known := s.catalog.ByID(id); known && len(s.reader.snap.horizons) > 0 {
-		view.Name = s.catalog.Name(o)
+		view.name = s.catalog.Name(o)
 	}
 	s.reader.open(&view, base.MinTime, base.MaxTime)
 	for {

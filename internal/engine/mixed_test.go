@@ -83,12 +83,12 @@ func mixedDatabase(t *testing.T) *mixed {
 	m.write(t, e, 8, base.Hour+2, 4)
 	m.flush(t, e)
 	first := m.series(t, e, 0)
-	if _, err := e.Delete(t.Context(), Selector{IDs: []base.SeriesID{first.ID}}, base.Hour, base.Hour+2); err != nil {
+	if _, err := e.Delete(t.Context(), Selector{IDs: []base.SeriesID{first.ID()}}, base.Hour, base.Hour+2); err != nil {
 		t.Fatal(err)
 	}
 	for ts := base.Hour; ts <= base.Hour+2; ts++ {
-		m.hidden.set(first.ID, ts, m.want[first.ID][ts])
-		delete(m.want[first.ID], ts)
+		m.hidden.set(first.ID(), ts, m.want[first.ID()][ts])
+		delete(m.want[first.ID()], ts)
 	}
 	m.flush(t, e)
 	m.flushed = m.want.clone()
@@ -138,13 +138,13 @@ func (m *mixed) write(t *testing.T, e *Engine, series int, start int64, points i
 	for n := range series {
 		s := m.series(t, e, n)
 		for i := range int64(points) {
-			value := float64(len(m.written[s.ID])*100 + n)
+			value := float64(len(m.written[s.ID()])*100 + n)
 			rows = append(rows, base.Row{TS: start + i, Value: value, Ordinal: s.Ordinal()})
-			m.want.set(s.ID, start+i, value)
-			if m.written[s.ID] == nil {
-				m.written[s.ID] = make(map[int64][]float64)
+			m.want.set(s.ID(), start+i, value)
+			if m.written[s.ID()] == nil {
+				m.written[s.ID()] = make(map[int64][]float64)
 			}
-			m.written[s.ID][start+i] = append(m.written[s.ID][start+i], value)
+			m.written[s.ID()][start+i] = append(m.written[s.ID()][start+i], value)
 		}
 	}
 	if _, err := e.Write(t.Context(), rows, nil); err != nil {
@@ -177,11 +177,11 @@ func readByID(fs fsys.FS) (got pointsByID, names int, err error) {
 	defer it.Close()
 	for it.Next() {
 		b := it.Block()
-		if _, seen := got[b.Series.ID]; !seen && !strings.HasPrefix(b.Series.Name, namelessPrefix) {
+		if _, seen := got[b.Series.ID()]; !seen && !strings.HasPrefix(b.Series.Name(), namelessPrefix) {
 			names++
 		}
 		for i, ts := range b.Times {
-			got.set(b.Series.ID, ts, b.Values[i])
+			got.set(b.Series.ID(), ts, b.Values[i])
 		}
 	}
 	return got, names, it.Err()

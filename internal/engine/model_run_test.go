@@ -291,7 +291,7 @@ func (r *player) delete(rng *rand.Rand) error {
 			if err != nil {
 				return err
 			}
-			d.IDs = append(d.IDs, s.ID)
+			d.IDs = append(d.IDs, s.ID())
 		}
 	}
 	n, err := r.e.Delete(context.Background(), d.Selector, d.start, d.end)
@@ -421,7 +421,10 @@ func (r *player) query(rng *rand.Rand) error {
 	if !got.equal(want) {
 		return fmt.Errorf("query of %v from %d to %d: %s", q.Matchers, q.Start, q.End, got.difference(want))
 	}
-	return r.find(q, want)
+	if err := r.find(q, want); err != nil {
+		return err
+	}
+	return r.aggregate(rng, q)
 }
 
 // find compares the series that have points with those of want.

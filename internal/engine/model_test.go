@@ -255,7 +255,7 @@ func modelKey(s *Series) (string, error) {
 	for _, m := range allModelSeries {
 		want := slices.Clone(m.tags)
 		slices.SortFunc(want, func(a, b base.Tag) int { return cmp.Compare(a.Key, b.Key) })
-		if m.name == s.Name && slices.Equal(want, s.Tags) {
+		if m.name == s.Name() && slices.Equal(want, s.Tags()) {
 			return m.key, nil
 		}
 	}

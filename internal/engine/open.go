@@ -192,6 +192,7 @@ func (r *recovery) engine() *Engine {
 		ledger:  ledger,
 		writer:  newWriter(r.opts, r.log, r.state, ledger, disk),
 	}
+	e.reg.engine = e
 	e.maintenance = &maintenance{
 		fs: r.fs, opts: r.opts, logger: r.opts.Logger, cache: e.readers.cache, reg: r.reg, state: r.state,
 		ledger: ledger, writer: e.writer, disk: disk, expiry: newExpiry(&r.opts, lastWall),

@@ -32,7 +32,6 @@ func (e *Engine) Query(ctx context.Context, q Query) (*Iterator, error) {
 	if err != nil {
 		return nil, err
 	}
-	snap.sort()
 	it := &Iterator{ctx: ctx, query: q, snap: snap}
 	if q.Parallel > 1 && len(snap.series) > 1 {
 		it.source = newParallelSource(ctx, e, snap, q)
@@ -183,17 +182,18 @@ func (e *Engine) Find(ctx context.Context, sel Selector, start, end int64) ([]*S
 	defer snap.release()
 	reader := e.readers.get(snap)
 	defer reader.close()
-	var found []*Series
+	selected := make([]bool, len(snap.series))
 	for _, i := range snap.byID() {
-		has, err := reader.has(ctx, &snap.series[i], start, end)
-		if err != nil {
+		if selected[i], err = reader.has(ctx, &snap.series[i], start, end); err != nil {
 			return nil, err
 		}
-		if has {
+	}
+	var found []*Series
+	for i, is := range selected {
+		if is {
 			found = append(found, snap.series[i].Series)
 		}
 	}
-	slices.SortFunc(found, compareSeries)
 	return found, nil
 }
 
@@ -204,14 +204,14 @@ func (s *snapshot) byID() []int {
 	for i := range places {
 		places[i] = i
 	}
-	slices.SortFunc(places, func(a, b int) int { return cmp.Compare(s.series[a].ID, s.series[b].ID) })
+	slices.SortFunc(places, func(a, b int) int { return cmp.Compare(s.series[a].id, s.series[b].id) })
 	return places
 }
 
 // has reports whether the series has a point from start to end. A piece is read only
 // if its bounds do not tell.
 func (r *seriesReader) has(ctx context.Context, s *seriesView, start, end int64) (bool, error) {
-	r.id, r.start, r.end = s.ID, max(start, r.snap.horizons.of(s.Name)), end
+	r.id, r.start, r.end = s.id, max(start, r.snap.horizons.of(s.name)), end
 	for i := range r.snap.tables {
 		if r.tableHas(i, s) {
 			return true, nil
@@ -239,7 +239,7 @@ func (r *seriesReader) tableHas(i int, s *seriesView) bool {
 	if t.table == nil || !t.cells.Contains(s.positions[i], r.start, r.end) {
 		return false
 	}
-	if len(r.snap.tombstones.For(r.hidden[:0], s.ID, t.seq, r.start, r.end)) == 0 {
+	if len(r.snap.tombstones.For(r.hidden[:0], s.id, t.seq, r.start, r.end)) == 0 {
 		return true
 	}
 	return r.readTable(i, s).len() > 0

@@ -93,7 +93,7 @@ func (h *readers) get(snap *snapshot) *seriesReader {
 
 // open begins with series s from start to end.
 func (r *seriesReader) open(s *seriesView, start, end int64) {
-	r.id, r.start, r.end = s.ID, max(start, r.snap.horizons.of(s.Name)), end
+	r.id, r.start, r.end = s.id, max(start, r.snap.horizons.of(s.name)), end
 	r.findFiles()
 	r.pieces = nil
 	r.memory = columns{}

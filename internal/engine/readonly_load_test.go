@@ -214,8 +214,8 @@ func columnsBySeries(e *Engine) (map[string]columns, error) {
 	all := make(map[string]columns)
 	for it.Next() {
 		b := it.Block()
-		c := all[b.Series.Name]
-		all[b.Series.Name] = columns{append(c.times, b.Times...), append(c.values, b.Values...)}
+		c := all[b.Series.Name()]
+		all[b.Series.Name()] = columns{append(c.times, b.Times...), append(c.values, b.Values...)}
 	}
 	return all, it.Err()
 }

@@ -110,7 +110,7 @@ func TestReadOnlyWritesNothing(t *testing.T) {
 		if err != nil || len(found) != 3 {
 			t.Errorf("torn %v: found %v, %v", torn, found, err)
 		}
-		if s, err := e.Resolve(found[0].Name, found[0].Tags); err != nil || s.ID != found[0].ID {
+		if s, err := e.Resolve(found[0].Name(), found[0].Tags()); err != nil || s.ID() != found[0].ID() {
 			t.Errorf("torn %v: %v, %v", torn, s, err)
 		}
 		if _, err := e.Resolve("new", nil); !errors.Is(err, ErrReadOnly) {

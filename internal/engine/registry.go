@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 // register is the catalog of series and the index over their tags, which share a
 // dictionary and so are replaced together.
 type register struct {
+	dict    *dict.Dict
 	catalog *catalog.Catalog
 	index   *tags.Index
 }
@@ -28,7 +28,9 @@ type register struct {
 // the sight of readers, only when a log record has introduced it: what was never
 // written is never found. It leaves both when it is dead, see lifecycle.go.
 type registry struct {
+	engine  *Engine // set before the first handle is made
 	current atomic.Pointer[register]
+	handles handleTable
 
 	// renewal is held for reading by those who add series, other than the writer loop,
 	// and for writing by the loop while it replaces the register.
@@ -49,6 +51,7 @@ func newRegistry(opts Options) *registry {
 	d := dict.New()
 	r := &registry{}
 	r.current.Store(&register{
+		dict:    d,
 		catalog: catalog.New(d, catalog.Options{Hash: opts.HashSeries, MaxSeries: opts.MaxSeries}),
 		index:   tags.New(d),
 	})
@@ -83,7 +86,7 @@ func (r *registry) register(resolve func(*register) (base.Ordinal, error)) (*Ser
 	if err != nil {
 		return nil, err
 	}
-	return reg.series(o), nil
+	return r.handle(reg, o), nil
 }
 
 // refresh registers s anew if its ordinal has become void.
@@ -93,10 +96,10 @@ func (r *registry) refresh(s *Series) error {
 	}
 	var again *Series
 	var err error
-	if s.nameless {
-		again, err = r.resolveID(s.ID, s.Tags)
+	if d := s.own.Load(); d != nil && d.nameless {
+		again, err = r.resolveID(s.id, d.tags)
 	} else {
-		again, err = r.resolve(s.Name, s.Tags)
+		again, err = r.resolve(s.Name(), s.Tags())
 	}
 	if err == nil {
 		s.ordinal.Store(uint32(again.Ordinal()))
@@ -170,21 +173,6 @@ func (r *registry) takeUnsaved() []base.Ordinal {
 	unsaved := r.mu.unsaved
 	r.mu.unsaved = nil
 	return unsaved
-}
-
-// series returns the description of a series, nil if it is dead.
-func (r *register) series(o base.Ordinal) *Series {
-	reg, alive := r.catalog.Get(o)
-	if !alive {
-		return nil
-	}
-	s := &Series{ID: reg.ID, Name: reg.Name, Tags: reg.Tags}
-	s.ordinal.Store(uint32(o))
-	if s.Name == "" {
-		s.nameless = true
-		s.Name = fmt.Sprintf("%s%x", namelessPrefix, uint64(s.ID))
-	}
-	return s
 }
 
 // selection is a Selector whose costly part has been evaluated.

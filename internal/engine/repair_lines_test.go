@@ -53,7 +53,7 @@ func livedDatabase(t *testing.T) *lived {
 	write(hour+base.Hour+1, "r0", "r1", "r2", "r3", "r4")
 	err := e.Retain(t.Context(), true)
 	if err == nil {
-		_, err = e.Delete(t.Context(), Selector{IDs: []base.SeriesID{resolve(t, e, "r0").ID}}, hour+1, hour+base.Hour+1)
+		_, err = e.Delete(t.Context(), Selector{IDs: []base.SeriesID{resolve(t, e, "r0").ID()}}, hour+1, hour+base.Hour+1)
 	}
 	flush(t, e)
 	if err := errors.Join(err, e.Close()); err != nil {

@@ -1,11 +1,7 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
-	"strings"
-	"sync/atomic"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/memtable"
@@ -20,33 +16,6 @@ type Selector struct {
 	Matchers []tags.Matcher
 	Any      bool
 	IDs      []base.SeriesID
-}
-
-// Series is a series as callers know it. Its exported fields never change.
-type Series struct {
-	ID   base.SeriesID
-	Name string
-	Tags []base.Tag // sorted by key
-
-	nameless bool          // Name was made of the ID
-	ordinal  atomic.Uint32 // changes when a dead series is written to again
-}
-
-// Ordinal returns the number that stands for the series in batches written now.
-func (s *Series) Ordinal() base.Ordinal { return base.Ordinal(s.ordinal.Load()) }
-
-// namelessPrefix stands before the id in the name shown for a series known by id only.
-const namelessPrefix = "series:"
-
-// compareSeries orders by name and tags, then by id for those that have neither.
-func compareSeries(a, b *Series) int {
-	return cmp.Or(
-		strings.Compare(a.Name, b.Name),
-		slices.CompareFunc(a.Tags, b.Tags, func(x, y base.Tag) int {
-			return cmp.Or(strings.Compare(x.Key, y.Key), strings.Compare(x.Value, y.Value))
-		}),
-		cmp.Compare(a.ID, b.ID),
-	)
 }
 
 // snapshot is the state of some series at one moment. It holds the memtables and files
@@ -70,10 +39,12 @@ type tableView struct {
 // seriesView is a series with its places in the memtables of its snapshot.
 type seriesView struct {
 	*Series
+	id        base.SeriesID
+	name      string
 	positions [2]memtable.Position
 }
 
-// snapshot captures the series that sel selects, in no particular order.
+// snapshot captures the series that sel selects, in order of name and tags.
 func (s *state) snapshot(sel Selector, maxSeries int) (*snapshot, error) {
 	for {
 		snap, err := s.trySnapshot(sel, maxSeries)
@@ -99,28 +70,32 @@ func (s *state) trySnapshot(sel Selector, maxSeries int) (*snapshot, error) {
 		return nil, fmt.Errorf("%w: %d series selected, at most %d allowed", ErrLimit, len(ordinals), maxSeries)
 	}
 	snap := s.captureLocked()
-	snap.series = make([]seriesView, len(ordinals))
+	positions := make([][2]memtable.Position, len(ordinals))
 	for i, t := range snap.tables {
 		if t.table != nil {
 			for k, o := range ordinals {
-				snap.series[k].positions[i], _ = t.table.Position(o)
+				positions[k][i], _ = t.table.Position(o)
 			}
 		}
 	}
 	s.mu.RUnlock()
 
+	handles := make([]*Series, len(ordinals))
+	order := seriesOrder{dict: prepared.reg.dict, series: make([]orderedSeries, 0, len(ordinals))}
 	for k, o := range ordinals {
-		if snap.series[k].Series = prepared.reg.series(o); snap.series[k].Series == nil {
+		handles[k] = s.reg.handle(prepared.reg, o)
+		if handles[k] == nil || !order.add(prepared.reg, o, handles[k].id) {
 			snap.release()
 			return nil, nil
 		}
 	}
+	order.sort()
+	snap.series = make([]seriesView, len(ordinals))
+	for k := range order.series {
+		at := &order.series[k]
+		snap.series[k] = seriesView{handles[at.place], at.id, at.name, positions[at.place]}
+	}
 	return snap, nil
-}
-
-// sort orders the series by name and tags.
-func (s *snapshot) sort() {
-	slices.SortFunc(s.series, func(a, b seriesView) int { return compareSeries(a.Series, b.Series) })
 }
 
 // captureLocked returns a snapshot of no series. Requires: s.mu, for reading at least.
