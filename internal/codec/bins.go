@@ -89,13 +89,20 @@ func halved(used []class) []class {
 }
 
 // find sets bins to the cheapest ones of all residuals, for so many states, and returns
-// about how many bits they all take. No bin has more than 63 bits, since no class has.
-func (b *binWriter) find(residuals []int64, stateBits uint) int {
+// about how many bits they all take. If that is surely more than limit it only says so. No
+// bin has more than 63 bits, since no class has.
+func (b *binWriter) find(residuals []int64, stateBits uint, limit int) int {
 	b.count(residuals)
-	const tableBits = widthBits + 3 // of a bin, beside its weight: distances are mostly short
+	if least := b.leastBits(len(residuals)); least > limit {
+		return least
+	}
+	const (
+		tableBits = widthBits + 3 // of a bin, beside its weight and what follows
+		nearBits  = 8             // of a distance, which is mostly that short; those of noise are not
+	)
 	var cost [mostClasses + 1]int64
 	var from [mostClasses + 1]int
-	all, most := logarithm(len(residuals)), int64(stateBits)<<logShift
+	all, most := logarithm(uint64(len(residuals))), int64(stateBits)<<logShift
 	for j := 1; j <= len(b.used); j++ {
 		cost[j] = math.MaxInt64
 		high, count := b.used[j-1].high, 0
@@ -105,8 +112,13 @@ func (b *binWriter) find(residuals []int64, stateBits uint) int {
 			if width == 64 {
 				break
 			}
-			each := min(all-logarithm(count), most) + int64(width)<<logShift
-			if c := cost[i] + int64(count)*each + int64(stateBits+tableBits)<<logShift; c < cost[j] {
+			each := min(all-logarithm(uint64(count)), most) + int64(width)<<logShift
+			head := stateBits + tableBits
+			if i > 0 {
+				distance := uint64(b.used[i].low) - uint64(b.used[from[i]].low)
+				head += uint(max(bits.Len64(distance), nearBits) - nearBits)
+			}
+			if c := cost[i] + int64(count)*each + int64(head)<<logShift; c < cost[j] {
 				cost[j], from[j] = c, i
 			}
 		}
@@ -123,6 +135,18 @@ func (b *binWriter) find(residuals []int64, stateBits uint) int {
 	slices.Reverse(b.bins)
 	b.index()
 	return int(cost[len(b.used)] >> logShift)
+}
+
+// leastBits returns how many bits the residuals take at least, whatever their bins, the
+// tables left out: as many as if each class were as narrow as what is in it. Merging makes
+// that no less.
+func (b *binWriter) leastBits(residuals int) int {
+	all, sum := logarithm(uint64(residuals)), int64(0)
+	for i := range b.used {
+		c := &b.used[i]
+		sum += int64(c.count) * (all - logarithm(uint64(c.count)) + logarithm(uint64(c.high)-uint64(c.low)+1))
+	}
+	return int(sum >> logShift)
 }
 
 // index sets binOf.
@@ -151,10 +175,10 @@ var logTable = func() (table [logExact]int64) {
 }()
 
 // logarithm returns the logarithm of n, at least 1; beyond the table by its first bits.
-func logarithm(n int) int64 {
+func logarithm(n uint64) int64 {
 	if n < logExact {
 		return logTable[n]
 	}
-	shift := bits.Len(uint(n)) - logMantissa
+	shift := bits.Len64(n) - logMantissa
 	return logTable[n>>shift] + int64(shift)<<logShift
 }

@@ -181,7 +181,7 @@ func (p *plain) nextCoded(out []int64) error {
 		out[i] = c.one(p.src)
 	}
 	i += c.fours(out[i:], p.src)
-	if len(out)-i >= lanes && c.at/8 < uint(len(p.src)) && c.most <= oneLoadBits {
+	if len(out)-i >= lanes && c.at/8 < uint(len(p.src)) {
 		// The last ones go on in a copy with zeros behind, so that loads have room.
 		var end [2 * slackBytes]byte
 		from := c.at / 8

@@ -9,11 +9,14 @@ const (
 	leastBytesForCode = 24
 
 	// A coded body of values is taken if so many percent of its size are less than the next
-	// best has, since it takes two or three times as long to read. Timestamps, of which many
+	// best has, since it takes two or three times as long to read, or if it saves half a byte
+	// of each, which makes little of that of noise around zero. Timestamps, of which many
 	// series share a column, and what runs leave over are coded if that is smaller at all.
 	codedValues     = 115
 	codedTimestamps = 100
 	codedInRuns     = 100
+
+	nearSpread = 32 // orders whose spread is larger by less than this part are compared closely
 )
 
 // coder is the memory for coding residuals.
@@ -34,27 +37,48 @@ func (w *streamWriter) appendCoded(dst []byte, best int, c *coder) (_ []byte, do
 	if len(w.residuals[0]) < leastForCode || best <= leastBytesForCode {
 		return dst, false
 	}
-	h := w.header
-	h.kind = kindCoded
-	least := spread(w.residuals[0])
-	for o := byte(1); o <= maxOrder; o++ {
-		if n := spread(w.residuals[o]); n < least {
-			h.order, least = o, n
-		}
-	}
 	percent := c.percent
 	if w.nested {
 		percent = codedInRuns
 	}
+	limit := max(best*100/percent, best-len(w.residuals[0])/2)
+	h := w.header
+	h.kind = kindCoded
+	h.order = w.bestCoded(limit, c)
 	start := len(dst)
 	dst = h.append(dst)
 	body := len(dst)
 	dst = w.appendLeads(dst, h.order)
-	dst, done = c.append(dst, w.residuals[h.order], best*100/percent)
-	if !done || (len(dst)-body)*percent >= best*100 {
+	dst, done = c.append(dst, w.residuals[h.order], limit)
+	if !done || len(dst)-body >= limit {
 		return dst[:start], false
 	}
 	return dst, true
+}
+
+// bestCoded returns the order in which a coded body is likely the smallest: that in which
+// the residuals spread least, unless others come so close that their bins must tell. Among
+// bins too large for limit it does not matter.
+func (w *streamWriter) bestCoded(limit int, c *coder) (best byte) {
+	var spreads [maxOrder + 1]int
+	for o := range spreads {
+		if spreads[o] = spread(w.residuals[o]); spreads[o] < spreads[best] {
+			best = byte(o)
+		}
+	}
+	near, least, size := spreads[best]+spreads[best]/nearSpread, 0, 0
+	for o, s := range spreads {
+		if s > near || byte(o) == best {
+			continue
+		}
+		if least == 0 {
+			least = c.find(w.residuals[best], stateBitsFor(len(w.residuals[best])), 8*limit)
+		}
+		if size = c.find(w.residuals[o], stateBitsFor(len(w.residuals[o])), 8*limit); size < least {
+			best, least = byte(o), size
+		}
+	}
+	return best
 }
 
 // stateBitsFor returns how many bits a state has for so many residuals: more make the code
@@ -67,7 +91,7 @@ func stateBitsFor(residuals int) uint {
 // take more than limit bytes.
 func (c *coder) append(dst []byte, residuals []int64, limit int) (_ []byte, done bool) {
 	stateBits := stateBitsFor(len(residuals))
-	if size := c.find(residuals, stateBits); size > 8*limit || len(c.bins) < minBins {
+	if size := c.find(residuals, stateBits, 8*limit); size > 8*limit || len(c.bins) < minBins {
 		return dst, false
 	}
 	for len(c.bins) > 1<<stateBits/2 {

@@ -126,6 +126,23 @@ func TestCodedOfEveryWidth(t *testing.T) {
 }
 
 // Numbers too far apart are not divided, whatever they have in common.
+// Noise around zero has nearly all bits of two ranges that lie far apart: packed it takes
+// more than it has, and bins whose places take 7 bytes each are not to be many.
+func TestNoiseAroundZeroIsCoded(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	v := make([]float64, 360)
+	for i := range v {
+		v[i] = rng.NormFloat64()
+	}
+	for policy, limits := range map[Policy][2]float64{Fast: {8, 8.2}, Balanced: {7, 7.2}} {
+		e := Encoder{Policy: policy}
+		encoded, err := e.AppendValues(nil, ValuesStream, v)
+		if size := float64(len(encoded)) / float64(len(v)); err != nil || size < limits[0] || size > limits[1] {
+			t.Errorf("policy %d: %.3f bytes a point, error %v", policy, size, err)
+		}
+	}
+}
+
 func TestCommonFactor(t *testing.T) {
 	for _, c := range []struct {
 		numbers []int64
