@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "errors"
 
 // Timestamps, codec 2: a stream of integers, or what is left of them beside a straight
 // line. The two differ in bits 5-7 of the first byte, which are 0 in a stream.
@@ -41,53 +38,11 @@ func (e *Encoder) appendTimestamps2(dst []byte, ts []int64) []byte {
 	if e.Policy == Fast || len(ts) < leastForLine || dst[start]&3 == kindConstant {
 		return dst
 	}
-	e.line.bytes = e.line.append(e.line.bytes[:0], ts, &e.stream, e.coderFor(codedTimestamps))
+	e.line.bytes = e.line.append(e.line.bytes[:0], ts, max(1, e.stream.header.factor), &e.stream, e.coderFor(codedTimestamps))
 	if len(e.line.bytes) < len(dst)-start {
 		dst = append(dst[:start], e.line.bytes...)
 	}
 	return dst
-}
-
-// lineWriter is the memory for writing lines.
-type lineWriter struct {
-	residuals []int64
-	moves     []byte
-	bytes     []byte
-}
-
-func (l *lineWriter) append(dst []byte, ts []int64, s *streamWriter, c *coder) []byte {
-	l.residuals = resized(l.residuals, len(ts))
-	steps := l.residuals[:len(ts)-1]
-	for i := range steps {
-		steps[i] = ts[i+1] - ts[i]
-	}
-	slope := sampledMedian(steps)
-	count, before := 0, 0
-	l.moves = l.moves[:0]
-	at := ts[0]
-	for i, t := range ts {
-		r := t - at
-		if slope > 0 && (r > slope/2 || r < -(slope/2)) {
-			// To the nearest multiple; what wraps around here does so in decoding.
-			half := slope / 2
-			if r < 0 {
-				half = -half
-			}
-			move := (r + half) / slope
-			l.moves = binary.AppendUvarint(l.moves, uint64(i-before))
-			l.moves = appendVarint(l.moves, move)
-			count, before = count+1, i
-			at += move * slope
-			r -= move * slope
-		}
-		l.residuals[i] = r
-		at += slope
-	}
-	dst = appendVarint(append(dst, lineByte), ts[0])
-	dst = appendVarint(dst, slope)
-	dst = binary.AppendUvarint(dst, uint64(count))
-	dst = append(dst, l.moves...)
-	return s.append(dst, l.residuals, c)
 }
 
 // decodeTimestamps2 fills dst, not empty, from the start of src and leaves the cursor

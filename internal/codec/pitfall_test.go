@@ -157,6 +157,11 @@ func TestCommonFactor(t *testing.T) {
 		{[]int64{math.MinInt64, math.MinInt64 + 10, math.MinInt64 + 25}, 5},
 		{[]int64{math.MaxInt64, math.MaxInt64 - 10, math.MaxInt64 - 25}, 5},
 		{[]int64{0, 3, 4, 8}, 0},
+		{[]int64{7, 7, 7}, 0},
+		{[]int64{7, 7, 19, 7, 7 + 12<<40}, 12},
+		{[]int64{1e18, 1e18 + 1e6, 1e18 + 3e9, 1e18 - 7e6}, 1e6},
+		{[]int64{0, 1 << 40, 3 << 50, 5 << 41}, 1 << 40},
+		{[]int64{0, 1<<61 - 1, 0}, 1<<61 - 1},
 	} {
 		got := commonFactor(c.numbers)
 		if got == 1 {
@@ -164,6 +169,16 @@ func TestCommonFactor(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%v: %d, want %d", c.numbers, got, c.want)
+		}
+		if got == 0 {
+			continue
+		}
+		quotients := make([]int64, len(c.numbers))
+		divide(quotients, c.numbers, got)
+		for i, q := range quotients {
+			if want := (c.numbers[i] - c.numbers[0]) / int64(got); q != want {
+				t.Errorf("%v over %d: %v, number %d should be %d", c.numbers, got, quotients, i, want)
+			}
 		}
 	}
 }

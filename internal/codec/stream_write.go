@@ -69,9 +69,7 @@ func (w *streamWriter) prepare(numbers []int64) {
 	if factor := commonFactor(numbers); factor >= leastFactor {
 		w.header.factor, w.header.base = int64(factor), numbers[0]
 		w.scaled = resized(w.scaled, len(numbers))
-		for i, n := range numbers {
-			w.scaled[i] = (n - numbers[0]) / int64(factor)
-		}
+		divide(w.scaled, numbers, factor)
 		numbers = w.scaled
 	}
 	w.residuals[0] = numbers
@@ -83,30 +81,6 @@ func (w *streamWriter) prepare(numbers []int64) {
 		}
 		w.memory[o], w.residuals[o+1] = d, d
 	}
-}
-
-// commonFactor returns the greatest common divisor of the distances of all numbers to the
-// first. If they lie too far apart to be divided as int64 it returns 0.
-func commonFactor(numbers []int64) uint64 {
-	least, most := numbers[0], numbers[0]
-	factor := uint64(0)
-	for _, n := range numbers[1:] {
-		least, most = min(least, n), max(most, n)
-		if factor == 1 {
-			return 0
-		}
-		distance := uint64(n) - uint64(numbers[0])
-		if n < numbers[0] {
-			distance = -distance
-		}
-		for factor, distance = distance, factor; distance != 0; {
-			factor, distance = distance, factor%distance
-		}
-	}
-	if uint64(most)-uint64(least) >= 1<<62 {
-		return 0
-	}
-	return factor
 }
 
 // leadBytes returns the size of what appendLeads appends.
