@@ -36,7 +36,9 @@ const (
 	// Above exponent 0, integers up to this size are all float64.
 	maxExact = 1 << 53
 
+	leastForSample  = 64 // values: to try fewer of them takes no longer than to sample
 	sampledValues   = 24
+	misfitsPart     = 4  // finite values that are no decimals are at most this part
 	exceptionsPart  = 12 // exceptions are at most this part of the values
 	exceptionsExtra = 2  // and so many more
 )
@@ -83,11 +85,14 @@ type decimals struct {
 // fit sets all fields to what they are for v. It reports false if v is better stored
 // otherwise.
 func (d *decimals) fit(v []float64) bool {
-	likely, ok := sampledExponent(v)
-	if !ok {
-		return false
+	d.exponent = 0
+	if len(v) >= leastForSample {
+		likely, ok := sampledExponent(v)
+		if !ok {
+			return false
+		}
+		d.exponent = likely
 	}
-	d.exponent = likely
 	for {
 		larger, ok := d.try(v)
 		if larger == 0 {
@@ -116,7 +121,7 @@ func sampledExponent(v []float64) (exponent int, ok bool) {
 				continue
 			}
 		}
-		if misfits++; misfits*4 > n {
+		if misfits++; misfits*misfitsPart > n {
 			return 0, false
 		}
 	}
@@ -127,14 +132,17 @@ func sampledExponent(v []float64) (exponent int, ok bool) {
 func (d *decimals) try(v []float64) (larger int, ok bool) {
 	d.numbers = resized(d.numbers, len(v))
 	d.exceptions = d.exceptions[:0]
-	before := int64(0)
+	before, misfits := int64(0), 0
 	for i, x := range v {
 		n, ok := decimal(x, d.exponent)
 		if !ok {
 			if e, ok := leastExponent(x, d.exponent+1); ok {
 				return e, false
 			}
-			if len(d.exceptions) >= len(v)/exceptionsPart+exceptionsExtra {
+			if finite := x-x == 0; finite {
+				misfits++
+			}
+			if len(d.exceptions) >= len(v)/exceptionsPart+exceptionsExtra || misfits*misfitsPart > len(v) {
 				return 0, false
 			}
 			d.exceptions = append(d.exceptions, i)

@@ -27,6 +27,9 @@ func (w *streamWriter) cutRuns(c *coder) (order byte, body []byte) {
 	most := len(w.residuals[0]) / runsPart
 	found := false
 	for o, residuals := range w.residuals[:2] {
+		if inAnyRuns(residuals) <= most {
+			continue
+		}
 		likely := sampledMode(residuals)
 		if n := inRuns(residuals, likely); n > most {
 			order, value, most, found = byte(o), likely, n, true
@@ -49,6 +52,24 @@ func (w *streamWriter) cutRuns(c *coder) (order byte, body []byte) {
 		r.body = r.inner.append(r.body, r.literals, c)
 	}
 	return order, r.body
+}
+
+// inAnyRuns returns how many of the residuals are in runs, whatever these are made of.
+func inAnyRuns(residuals []int64) int {
+	n, begin, value := 0, 0, residuals[0]
+	for i, r := range residuals {
+		if r == value {
+			continue
+		}
+		if i-begin >= leastRun {
+			n += i - begin
+		}
+		begin, value = i, r
+	}
+	if run := len(residuals) - begin; run >= leastRun {
+		n += run
+	}
+	return n
 }
 
 // inRuns returns how many of the residuals are in runs of value.
