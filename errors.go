@@ -55,8 +55,11 @@ var (
 	ErrStorageFailed = engine.ErrStorageFailed
 )
 
-// ErrLimit means that a query went over [Query.MaxSeries] or [Query.MaxPoints].
+// ErrLimit means that a query went over MaxSeries or MaxPoints.
 var ErrLimit = engine.ErrLimit
+
+// ErrInvalidQuery means that an aggregation makes no sense; the message says why.
+var ErrInvalidQuery = engine.ErrInvalidQuery
 
 // ErrSeriesLimit means that a new series would be one more than [Options.MaxSeries].
 var ErrSeriesLimit = catalog.ErrSeriesLimit

@@ -65,6 +65,10 @@ func ParseSelector(text string) (Selector, error) {
 	return sel, nil
 }
 
+// FormatSelector returns name and tags as [ParseSelector] reads them:
+// name{key="value",...}.
+func FormatSelector(name string, t []Tag) string { return tags.FormatSelector(name, t) }
+
 func (s Selector) engine() engine.Selector {
 	out := engine.Selector{Any: s.Any, IDs: s.IDs, Matchers: make([]tags.Matcher, len(s.Matchers))}
 	for i, m := range s.Matchers {

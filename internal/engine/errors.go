@@ -18,6 +18,7 @@ var (
 	ErrDiskFull      = errors.New("disk is full")
 	ErrStorageFailed = errors.New("storage failed: no more writes until the database is opened again")
 	ErrLimit         = errors.New("query limit exceeded")
+	ErrInvalidQuery  = errors.New("invalid query")
 	ErrReadOnly      = errors.New("database is open for reading only")
 	ErrBusy          = errors.New("database changes too quickly to be read; try again")
 	ErrTooOld        = errors.New("older than what retention keeps")

@@ -19,6 +19,7 @@ type reach struct {
 	Mixed, Refused, Hidden                    int // Mixed: packs of which one class has gone
 	Deaths, Reborn, Generations               int
 	Snapshots, ReadOnly                       int
+	Summed                                    int // blocks whose statistics stood for them
 
 	deletions int // of the last look
 	merges    int64

@@ -56,6 +56,9 @@ func TestLateOrders(t *testing.T) {
 			if !ok || p.late() != c.late || count(p) != len(c.ts) {
 				t.Fatalf("Position: %v, late %v, count %d", ok, p.late(), count(p))
 			}
+			if first, last, ok := tab.Snapshot().Bounds(p); !ok || first != slices.Min(c.ts) || last != slices.Max(c.ts) {
+				t.Errorf("bounds %d, %d, %v", first, last, ok)
+			}
 			dst := Columns{TS: []int64{-7}, Values: []float64{-7}}
 			tab.Snapshot().AppendRange(&dst, p, c.start, c.end)
 			if !slices.Equal(dst.TS, append([]int64{-7}, c.wantTS...)) ||

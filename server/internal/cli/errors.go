@@ -84,7 +84,7 @@ func exitCode(err error) int {
 		return ExitLocked
 	case errors.Is(err, sydradb.ErrCorrupt):
 		return ExitDamaged
-	case errors.Is(err, sydradb.ErrNotDatabase), errors.Is(err, sydradb.ErrFormat):
+	case errors.Is(err, sydradb.ErrNotDatabase), errors.Is(err, sydradb.ErrFormat), errors.Is(err, sydradb.ErrInvalidQuery):
 		return ExitUsage
 	}
 	return ExitIO

@@ -82,6 +82,6 @@ func (a *App) export(ctx context.Context, db *sydradb.DB, q sydradb.Query, forma
 	if err != nil {
 		return err
 	}
-	_, err = a.printPoints(ctx, db, q, 0, w)
+	_, err = a.print(ctx, pointsFrom(db, q), 0, w)
 	return err
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strconv"
 
@@ -19,6 +20,11 @@ A selector is a name, conditions on tags in braces, or both. Conditions are = !=
 with regular expressions for the whole value, =~ !~.
 
   room.temp    room.temp{floor="2"}    {room=~"kitchen|hall",window!="open"}
+
+With --agg, --step, --window or --by it prints one value for each window of time
+instead: 5m averages by --step 5m, say, or the hourly peak of each host by
+--agg max --step 1h --by host. Windows without points are left out. Names get the
+function, as in room.temp:avg. docs/aggregation.md has the exact definitions.
 
 The output of --format ndjson, given to ingest, makes the same points, bit by bit.`
 
@@ -41,6 +47,7 @@ func (a *App) queryCommand() *cobra.Command {
 		times  timeRange
 		format *choice
 		limit  int64
+		agg    *aggregateFlags
 	)
 	c := &cobra.Command{
 		Use:     "query SELECTOR | query SERIES_ID START END",
@@ -67,8 +74,16 @@ func (a *App) queryCommand() *cobra.Command {
 					format.value = string(render.Rows)
 				}
 			}
+			windows, aggregates, err := agg.aggregation(cmd, q, &times)
+			if err != nil {
+				return err
+			}
 			return a.withReader(func(db *sydradb.DB) error {
-				found, err := a.query(cmd.Context(), db, q, format.value, limit)
+				from := pointsFrom(db, q)
+				if aggregates {
+					from = windowsFrom(db, windows)
+				}
+				found, err := a.show(cmd.Context(), from, format.value, limit)
 				if err == nil && !found && len(args) == 1 {
 					a.hintAtID(args[0])
 				}
@@ -77,6 +92,7 @@ func (a *App) queryCommand() *cobra.Command {
 		},
 	}
 	times.addFlags(c)
+	agg = a.addAggregateFlags(c)
 	format = a.addChoice(c, "format", "", "format of the output", "table", "csv", "ndjson", "json", "chart")
 	c.Flags().Int64Var(&limit, "limit", 0, "print at most so many points (0: all)")
 	return c
@@ -108,24 +124,45 @@ func (a *App) parseQuery(args []string, times *timeRange) (sydradb.Query, error)
 	return sydradb.Query{Selector: sel, Start: start, End: end}, checkOrder(start, end)
 }
 
-// query prints the result of q and reports whether there was any.
-func (a *App) query(ctx context.Context, db *sydradb.DB, q sydradb.Query, format string, limit int64) (found bool, err error) {
+// source yields blocks of points to do, until do fails, whose error it returns.
+type source func(ctx context.Context, do func(render.Block) error) error
+
+// pointsFrom yields the points of db that q names.
+func pointsFrom(db *sydradb.DB, q sydradb.Query) source {
+	return func(ctx context.Context, do func(render.Block) error) error {
+		it, err := db.Query(ctx, q)
+		if err != nil {
+			return err
+		}
+		defer it.Close()
+		for it.Next() {
+			b := it.Block()
+			if err := do(render.Block{Series: b.Series, Times: b.Times, Values: b.Values}); err != nil {
+				return err
+			}
+		}
+		return it.Err()
+	}
+}
+
+// show prints what from yields and reports whether there was anything.
+func (a *App) show(ctx context.Context, from source, format string, limit int64) (found bool, err error) {
 	if format == "chart" {
-		return a.chart(ctx, db, q, limit)
+		return a.chart(ctx, from, limit)
 	}
 	w, err := render.New(render.Format(format), a.Out)
 	if err != nil {
 		return false, usage("--format: %w", err)
 	}
-	return a.printPoints(ctx, db, q, limit, w)
+	return a.print(ctx, from, limit, w)
 }
 
-// printPoints prints the result of q to w, up to limit points unless it is 0, and
-// reports whether there were any.
-func (a *App) printPoints(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64, w render.Writer) (found bool, err error) {
-	cut, err := eachBlock(ctx, db, q, limit, func(b sydradb.Block) error {
+// print prints what from yields to w, up to limit points unless it is 0, and reports
+// whether there was anything.
+func (a *App) print(ctx context.Context, from source, limit int64, w render.Writer) (found bool, err error) {
+	cut, err := limited(ctx, from, limit, func(b render.Block) error {
 		found = true
-		return w.Write(render.Block{Series: b.Series, Times: b.Times, Values: b.Values})
+		return w.Write(b)
 	})
 	if err != nil {
 		return found, err
@@ -147,39 +184,38 @@ func (a *App) hintAtID(arg string) {
 	}
 }
 
-// eachBlock calls do for the blocks of q, up to limit points unless it is 0, and
+var errEnough = errors.New("enough points")
+
+// limited calls do for the blocks of from, up to limit points unless it is 0, and
 // reports whether there were more.
-func eachBlock(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64, do func(sydradb.Block) error) (cut bool, err error) {
-	it, err := db.Query(ctx, q)
-	if err != nil {
-		return false, err
-	}
-	defer it.Close()
+func limited(ctx context.Context, from source, limit int64, do func(render.Block) error) (cut bool, err error) {
 	if limit == 0 {
 		limit = math.MaxInt64
 	}
-	for it.Next() {
-		b := it.Block()
+	err = from(ctx, func(b render.Block) error {
 		if limit == 0 {
-			return true, nil
+			return errEnough
 		}
-		if n := int64(len(b.Times)); n > limit {
-			b.Times, b.Values = b.Times[:limit], b.Values[:limit]
-			return true, do(b)
+		n := min(limit, int64(len(b.Times)))
+		cut := n < int64(len(b.Times))
+		limit -= n
+		b.Times, b.Values = b.Times[:n], b.Values[:n]
+		if err := do(b); err != nil || !cut {
+			return err
 		}
-		limit -= int64(len(b.Times))
-		if err := do(b); err != nil {
-			return false, err
-		}
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		return true, nil
 	}
-	return false, it.Err()
+	return false, err
 }
 
-// chart draws the result of q between its first and its last point. It reads the
+// chart draws what from yields between its first and its last point. It reads the
 // points twice: once to know the edges, once to draw.
-func (a *App) chart(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit int64) (found bool, err error) {
+func (a *App) chart(ctx context.Context, from source, limit int64) (found bool, err error) {
 	start, end := int64(math.MaxInt64), int64(math.MinInt64)
-	_, err = eachBlock(ctx, db, q, limit, func(b sydradb.Block) error {
+	_, err = limited(ctx, from, limit, func(b render.Block) error {
 		start, end = min(start, b.Times[0]), max(end, b.Times[len(b.Times)-1])
 		return nil
 	})
@@ -193,5 +229,5 @@ func (a *App) chart(ctx context.Context, db *sydradb.DB, q sydradb.Query, limit 
 	w := render.NewChart(a.Out, render.ChartOptions{
 		Start: start, End: end, Width: min(a.width(a.Out), 160), Color: a.color(a.Out),
 	})
-	return a.printPoints(ctx, db, q, limit, w)
+	return a.print(ctx, from, limit, w)
 }

@@ -24,12 +24,19 @@ const (
 )
 
 // Series is what points are printed under: a *sydradb.Series, or what an aggregation has
-// made one of. Two are the same if they are equal, so they are pointers.
+// made of some. Two are the same if they are equal, so they are pointers.
 type Series interface {
-	ID() sydradb.SeriesID
 	Name() string
 	Tags() []sydradb.Tag
 	String() string
+}
+
+// idOf returns the id of s if it is a series of the database.
+func idOf(s Series) (id sydradb.SeriesID, ok bool) {
+	if stored, ok := s.(*sydradb.Series); ok {
+		return stored.ID(), true
+	}
+	return 0, false
 }
 
 // Block is a run of points of one series, in order of time.
@@ -145,12 +152,13 @@ func (p *pointWriter) Close() error {
 
 // Nameless reports whether only the id of s is known.
 func Nameless(s Series) bool {
-	digits, ok := strings.CutPrefix(s.Name(), "series:")
-	if !ok {
+	digits, named := strings.CutPrefix(s.Name(), "series:")
+	known, stored := idOf(s)
+	if !named || !stored {
 		return false
 	}
 	id, err := strconv.ParseUint(digits, 16, 64)
-	return err == nil && sydradb.SeriesID(id) == s.ID()
+	return err == nil && sydradb.SeriesID(id) == known
 }
 
 // AppendSeries appends the series as find prints it, without a line end:
@@ -161,8 +169,11 @@ func AppendSeries(dst []byte, s Series) []byte {
 }
 
 func appendSeriesMembers(dst []byte, s Series) []byte {
-	dst = strconv.AppendUint(append(dst, `"series_id":`...), uint64(s.ID()), 10)
-	dst = literal.AppendJSONString(append(dst, `,"series":`...), s.Name())
+	if id, ok := idOf(s); ok {
+		dst = strconv.AppendUint(append(dst, `"series_id":`...), uint64(id), 10)
+		dst = append(dst, ',')
+	}
+	dst = literal.AppendJSONString(append(dst, `"series":`...), s.Name())
 	return literal.AppendJSONTags(append(dst, `,"tags":`...), s.Tags())
 }
 
@@ -215,7 +226,8 @@ func (*ndjsonLayout) end(dst []byte) ([]byte, error) { return dst, nil }
 
 func (l *ndjsonLayout) series(dst []byte, s Series) []byte {
 	if Nameless(s) {
-		l.prefix = strconv.AppendUint(append(l.prefix[:0], `{"series_id":`...), uint64(s.ID()), 10)
+		id, _ := idOf(s)
+		l.prefix = strconv.AppendUint(append(l.prefix[:0], `{"series_id":`...), uint64(id), 10)
 	} else {
 		l.prefix = literal.AppendJSONString(append(l.prefix[:0], `{"series":`...), s.Name())
 	}
