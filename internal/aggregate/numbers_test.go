@@ -23,7 +23,7 @@ func TestLongColumns(t *testing.T) {
 		"zeros":      func(int, float64) float64 { return []float64{0, minus0}[r.IntN(2)] },
 		"one value":  func(int, float64) float64 { return 0.1 },
 		"far mean":   func(int, float64) float64 { return 1e15 + float64(r.IntN(2)) },
-		"one ulp":    func(i int, _ float64) float64 { return 1 + float64(max(0, i-n+2))*0x1p-52 },
+		"one ulp":    func(i int, _ float64) float64 { return 0.7 + float64(i/(n-1))*0x1p-53 },
 		"huge":       func(int, float64) float64 { return r.NormFloat64() * 1e307 },
 		"overflow":   func(int, float64) float64 { return r.Float64() * math.MaxFloat64 },
 		"tiny":       func(int, float64) float64 { return r.NormFloat64() * 1e-307 },
@@ -68,20 +68,52 @@ func TestManyMerges(t *testing.T) {
 		"tenths":         {0.1, 0.3, 0.1, 0.2},
 		"about the mean": {-1e300, 1e300, 1e300, 0},
 	} {
-		var s Series
-		s.Reset(&w, functions)
-		ts, values := []int64{0}, []float64{0}
-		for i := range int64(n) {
-			ts[0], values[0] = i, c.even
-			if i&1 == 1 {
-				values[0] = c.odd
+		for _, piece := range []int{1, 2} {
+			var s Series
+			s.Reset(&w, functions)
+			ts, values := []int64{0, 1}, []float64{c.even, c.odd}
+			for ts[0] < n {
+				s.AddColumns(ts[:piece], values[:piece])
+				ts[0], ts[1] = ts[0]+int64(piece), ts[1]+int64(piece)
+				if piece == 1 {
+					values[0], values[1] = values[1], values[0]
+				}
 			}
-			s.AddColumns(ts, values)
+			for f, want := range map[Function]float64{Stddev: c.deviation, Avg: c.average, Sum: c.average * n} {
+				if got := s.AppendValues(nil, f)[0]; math.Abs(got-want) > 1e-12*math.Abs(want) {
+					t.Errorf("%s, %d points at a time: %v is %v, want %v, off by %g", name, piece, f, got, want, got/want-1)
+				}
+			}
 		}
-		for f, want := range map[Function]float64{Stddev: c.deviation, Avg: c.average, Sum: c.average * n} {
-			if got := s.AppendValues(nil, f)[0]; math.Abs(got-want) > 1e-12*math.Abs(want) {
-				t.Errorf("%s: %v is %v, want %v, off by %g", name, f, got, want, got/want-1)
+	}
+}
+
+// One value of hundreds is off by the least that there is.
+func TestLeastDeviation(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for range 300 {
+		values := make([]float64, 500+r.IntN(500))
+		base := 0.5 + r.Float64()/2
+		for i := range values {
+			values[i] = base
+		}
+		values[r.IntN(len(values))] += 0x1p-53
+		s := spreadOf(values, roughSum(values))
+		checkValue(t, fmt.Sprintf("%d times %v", len(values), base), s.deviation(), expectDeviation(values))
+	}
+}
+
+// Two large values cancel, wherever they are, and what is left is the sum of the others.
+func TestCancellation(t *testing.T) {
+	values := make([]float64, 19)
+	for i := range values {
+		for j := range values {
+			for k := range values {
+				values[k] = 0.1 * float64(k+1)
 			}
+			values[i], values[j] = 1e25, -1e25
+			s := sumOf(values)
+			checkValue(t, fmt.Sprintf("large at %d and %d", i, j), s.value(), exactSum(values))
 		}
 	}
 }

@@ -65,9 +65,10 @@ func TestDefinitions(t *testing.T) {
 		"large mean":           {at(1e9+4, 1e9+7, 1e9+13, 1e9+16), map[Function]float64{Stddev: math.Sqrt(22.5)}},
 		"one ulp":              {at(1, 1+0x1p-52), map[Function]float64{Stddev: 0x1p-53}},
 		"negative counter":     {at(-5, -3), map[Function]float64{Increase: 2, Rate: 2}},
+		"as far as times go":   {[]point{{-1 << 62, 1}, {1 << 62, 0x1p63 + 1}}, map[Function]float64{Count: 2, Increase: 0x1p63, Rate: 0x1p63 / float64(0x1p63/1e9)}},
 		"counter about to end": {at(1e300, 1), map[Function]float64{Increase: 1, Rate: 1}},
 	} {
-		w := Windows{End: 1e12}
+		w := Windows{Start: -1 << 62, End: 1 << 62}
 		ts, values := columns(c.points)
 		for f, want := range c.want {
 			functions := []Function{f, Count}

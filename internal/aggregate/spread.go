@@ -24,11 +24,7 @@ const (
 // spreadOf returns that of values, at least one and none of them NaN. rough is about their
 // sum; a bad guess costs time only.
 func spreadOf(values []float64, rough float64) spread {
-	center := rough / float64(len(values))
-	if !finite(center) {
-		center = values[0]
-	}
-	s := spreadIn(0, values, center)
+	s := spreadIn(0, values, rough/float64(len(values)))
 	if !finite(s.square) {
 		return spreadIn(1, values, values[0])
 	}

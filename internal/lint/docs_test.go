@@ -39,7 +39,7 @@ func withFiles(page string) (string, int, error) {
 // The worked examples of these pages are the golden files of the packages that write
 // them. With -rewrite the pages take over the present files.
 func TestPagesShowTheGoldenFiles(t *testing.T) {
-	pages := []string{"format/frame", "format/wal", "format/segment", "format/manifest", "format/catalog", "format/delete", "format/object", "format/pack", "format/codec", "durability"}
+	pages := []string{"format/frame", "format/wal", "format/segment", "format/manifest", "format/catalog", "format/delete", "format/object", "format/pack", "format/codec", "durability", "aggregation"}
 	for _, page := range pages {
 		t.Run(path.Base(page), func(t *testing.T) {
 			name := filepath.Join(root, "docs", page+".md")
