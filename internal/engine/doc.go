@@ -32,12 +32,13 @@
 //
 // # Goroutines
 //
-// The writer loop owns the log. At most one flusher runs, started by the loop, and one
+// The writer loop owns the log. A caller who finds it idle may stand in for it: writer.turn
+// says whose turn it is. At most one flusher runs, started by the loop, and one
 // goroutine of maintenance, whose jobs come one after the other. Flusher and maintenance
 // share the ledger. Callers encode their batches in their own goroutines and read
 // without the loop's help.
 //
-// Locks are taken in this order: registry.renewal, ledger.mu, state.mu, and below it
+// Locks are taken in this order: writer.turn, registry.renewal, ledger.mu, state.mu, and below it
 // those of the registry, of the file sets and of the packages underneath.
 //
 // # Invariants

@@ -115,10 +115,10 @@ func (e *Engine) tryWrite(ctx context.Context, rows []base.Row, series []*Series
 	return e.submit(ctx, r)
 }
 
-// submit hands r to the writer loop and waits for its outcome.
+// submit hands r to the writer and waits for its outcome.
 func (e *Engine) submit(ctx context.Context, r *request) (kept bool, err error) {
 	r.timer.Reset(overloadWait)
-	if err := e.writer.queue.put(ctx, r); err != nil {
+	if err := e.writer.submit(ctx, r); err != nil {
 		e.requests.put(r)
 		return false, err
 	}

@@ -49,7 +49,7 @@ func (p *requests) put(r *request) {
 // encoded records, or a single larger one; beyond that, writers wait in put.
 type queue struct {
 	limit int
-	ready chan struct{} // holds a token while requests wait
+	ready chan struct{} // holds a token while requests wait for the loop
 
 	mu struct {
 		sync.Mutex
@@ -67,7 +67,8 @@ func newQueue(limit int) *queue {
 	return q
 }
 
-// put appends r, waiting for room until ctx or r.timer ends.
+// put appends r, waiting for room until ctx or r.timer ends. The caller then takes what
+// waits, or wakes the loop to do so.
 func (q *queue) put(ctx context.Context, r *request) error {
 	for {
 		q.mu.Lock()
@@ -79,7 +80,6 @@ func (q *queue) put(ctx context.Context, r *request) error {
 			q.mu.waiting = append(q.mu.waiting, r)
 			q.mu.bytes += len(r.frame)
 			q.mu.Unlock()
-			q.wake()
 			return nil
 		}
 		room := q.mu.room
@@ -190,6 +190,7 @@ func (q *queue) releaseLocked(bytes int) {
 	}
 }
 
+// wake lets the loop know that requests wait.
 func (q *queue) wake() {
 	select {
 	case q.ready <- struct{}{}:

@@ -1,13 +1,19 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"runtime"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/tombstone"
 )
 
@@ -82,6 +88,7 @@ func TestQueueGroups(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	q.wake()
 	for _, want := range [][]int{{1, maxGroupBytes - 1}, {2}, {maxGroupBytes + 1}, {3, deletion}, {deletion}, {4, 5}} {
 		<-q.ready
 		group := q.take(nil)
@@ -98,5 +105,43 @@ func TestQueueGroups(t *testing.T) {
 	case <-q.ready:
 		t.Error("an empty queue is announced")
 	default:
+	}
+}
+
+// TestCallersStandIn looks from where the log is written: from the goroutine of a caller
+// who finds nobody at it and waits whatever happens, else from the loop's.
+func TestCallersStandIn(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{})
+	rows := rowsOf(t, e, 1, 1, 1)
+	var byCaller atomic.Bool
+	fs.SetHook(func(op fsys.Op) fsys.Fault {
+		if op.Kind == fsys.OpWrite && op.Path == base.CurrentWAL {
+			byCaller.Store(bytes.Contains(debug.Stack(), []byte("engine.(*Engine).Write(")))
+		}
+		return fsys.Fault{}
+	})
+	write := func(ctx context.Context) {
+		if _, err := e.Write(ctx, rows, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	if write(context.Background()); !byCaller.Load() {
+		t.Error("a caller without more ado leaves the batch to the loop")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if write(ctx); byCaller.Load() {
+		t.Error("a caller whose context may end is held up by the log")
+	}
+	var wg sync.WaitGroup
+	e.writer.between(func() {
+		wg.Go(func() { write(context.Background()) })
+		for len(e.writer.queue.ready) == 0 { // it is the loop's now
+			runtime.Gosched()
+		}
+	})
+	if wg.Wait(); byCaller.Load() {
+		t.Error("two at once")
 	}
 }

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,10 +14,12 @@ import (
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
-// writer is the loop through which every batch goes. It alone touches the log, and it
-// decides when memtables are frozen and flushed. All fields without a word on it
-// belong to the loop's goroutine.
+// writer is the loop through which every batch goes, or a caller in its place (submit).
+// It alone touches the log, and it decides when memtables are frozen and flushed. All
+// fields without a word on it belong to whoever has the turn.
 type writer struct {
+	turn sync.Mutex // held by the loop but while it waits, and by callers in its place
+
 	opts    Options
 	log     *wal.Log
 	queue   *queue // any goroutine
@@ -80,8 +84,9 @@ func stoppedTimer() *time.Timer {
 	return t
 }
 
-// run serves writers until stop is closed.
+// run serves writers until stop is closed. The turn is not given back then.
 func (w *writer) run() {
+	w.turn.Lock()
 	w.maybeFlush()
 	w.armFlush(w.opts.FlushInterval)
 	w.armUpkeep()
@@ -90,31 +95,68 @@ func (w *writer) run() {
 		if w.mustWait() {
 			ready = nil
 		}
+		w.turn.Unlock()
 		select {
 		case <-ready:
-			w.commit()
+			w.turn.Lock()
+			w.serve()
 		case <-w.upkeep.timer.C:
+			w.turn.Lock()
 			w.upkeep.armed = false
 			w.onUpkeep()
 		case <-w.flush.timer.C:
+			w.turn.Lock()
 			w.flush.armed = false
 			w.startFlush()
 			w.armFlush(w.opts.FlushInterval)
 		case done := <-w.asked:
+			w.turn.Lock()
 			w.flush.waiters = append(w.flush.waiters, flushWaiter{done, w.applied})
 			w.startFlush()
 			w.answerWaiters()
 		case err := <-w.flushed:
+			w.turn.Lock()
 			w.onFlushed(err)
 		case call := <-w.calls:
+			w.turn.Lock()
 			call()
 		case err := <-w.broken:
+			w.turn.Lock()
 			w.fail(err)
 		case <-w.stop:
+			w.turn.Lock()
 			w.stopped <- w.finish()
 			return
 		}
 	}
+}
+
+// submit puts r into the queue and sees to it that it is served: by the loop, or, if that
+// has nothing to do, here and now. Handing a batch to the loop and its outcome back takes
+// two switches between goroutines, more than all the rest for a batch of a hundred points.
+//
+// Only a caller who waits for the outcome whatever happens may stand in for the loop:
+// anyone whose ctx may end must be able to leave a slow disk to it.
+func (w *writer) submit(ctx context.Context, r *request) error {
+	if err := w.queue.put(ctx, r); err != nil {
+		return err
+	}
+	if ctx.Done() != nil || !w.turn.TryLock() {
+		w.queue.wake()
+		return nil
+	}
+	defer w.turn.Unlock()
+	w.serve()
+	return nil
+}
+
+// serve commits what waits in the queue, or leaves it to the loop if it has to wait.
+func (w *writer) serve() {
+	if w.mustWait() {
+		w.queue.wake()
+		return
+	}
+	w.commit()
 }
 
 // failed returns the error that every write gets since storage failed, or nil.
