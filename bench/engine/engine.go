@@ -68,8 +68,10 @@ type Engine interface {
 	Scan() (Sum, error)
 	// Sum reads the points of a registered series from start to end, both included.
 	Sum(series int, start, end int64) (Sum, error)
-	// Read appends the points of a registered series, as the engine returns them.
-	Read(series int, times []int64, values []float64) ([]int64, []float64, error)
+	// Read visits every point, as the engine returns them: all points of a series in one
+	// call, under its number, or -1 if it was never registered. The slices are valid
+	// during the call.
+	Read(visit func(series int, times []int64, values []float64)) error
 	// Windows averages the points of a registered series.
 	Windows(series int, w Window) (Averages, error)
 	// Group averages the points of each series that has the name and the tags.
@@ -88,6 +90,11 @@ type Kind struct {
 	Durability string // what an acknowledgement promises, as the race runs it
 	Settings   string // what the race sets that is not the default, and why
 
+	// Once says that the engine is so slow that one run has to do.
+	Once bool
+	// Skips are the workloads and phases that the engine is left out of, with the reason.
+	Skips map[string]string
+
 	Open func(dir string, o Options) (Engine, error)
 	// Disk splits the files of a directory that is not open.
 	Disk func(dir string) (Disk, error)
@@ -100,11 +107,11 @@ func (k *Kind) Version() string {
 		return "unknown"
 	}
 	for _, m := range info.Deps {
-		if m.Path == k.Module {
+		if m.Path == k.Module && m.Version != "(devel)" {
 			return m.Version
 		}
 	}
-	return "this source tree"
+	return "of this source tree"
 }
 
 // Disk is what a database takes on disk, in bytes.

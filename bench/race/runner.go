@@ -2,6 +2,7 @@ package race
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sydradb/sydradb/bench/engine"
 	"github.com/sydradb/sydradb/bench/workload"
@@ -28,11 +30,15 @@ type Plan struct {
 	Small     bool
 	Profiles  string // directory for processor profiles of the workers; "" means none
 
-	// Start makes the process that does a task; text is its description.
-	Start func(text string) *exec.Cmd
+	// Start makes the process that does a task; text is its description. It is killed
+	// when ctx ends.
+	Start func(ctx context.Context, text string) *exec.Cmd
 	// Log takes a line for each result.
 	Log io.Writer
 }
+
+// limit is what a phase may take: a worker that hangs must not hold up the race.
+const limit = 5 * time.Minute
 
 // Run runs the phases, engine after engine in each run, and returns what the workers
 // found. What an engine fails at is part of that; an error means that the race itself
@@ -46,6 +52,9 @@ func (p *Plan) Run() ([]Result, error) {
 	for run := 1; run <= p.Runs; run++ {
 		for _, w := range p.Workloads {
 			for _, k := range p.Kinds {
+				if k.Skips[w.Name] != "" || k.Once && run > 1 {
+					continue
+				}
 				results, err := p.life(k, w, chosen)
 				for i := range results {
 					results[i].Run = run
@@ -92,7 +101,7 @@ func (p *Plan) life(k *engine.Kind, w *workload.Workload, phases []Phase) (resul
 		if !slices.Contains(phase.Workloads, w.Name) {
 			continue
 		}
-		if failed[phase.Needs] {
+		if failed[phase.Needs] || k.Skips[phase.Name] != "" {
 			failed[phase.Name] = true
 			continue
 		}
@@ -125,12 +134,17 @@ func (p *Plan) process(task Task, dies bool) Result {
 		return failed
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := p.Start(string(text))
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	cmd := p.Start(ctx, string(text))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Env = append(cmd.Environ(), fmt.Sprintf("GOMAXPROCS=%d", p.Procs))
 	err = cmd.Run()
 	var exit *exec.ExitError
-	if dies && errors.As(err, &exit) && !exit.Exited() {
+	switch {
+	case ctx.Err() != nil:
+		err = fmt.Errorf("not finished after %v", limit)
+	case dies && errors.As(err, &exit) && !exit.Exited():
 		err = nil // killed, as it was to be
 	}
 	var result Result

@@ -1,6 +1,7 @@
 package race
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -33,28 +34,27 @@ func (w *worker) readBack(e engine.Engine) error {
 	columns, rewrites := w.work.Expect()
 	f := w.faults()
 	f.Rewrites = rewrites
-	var times []int64
-	var values []float64
-	for i := range columns {
-		var err error
-		times, values, err = e.Read(i, times[:0], values[:0])
-		if err != nil {
-			return err
+	seen := make([]bool, len(columns))
+	var wrong error
+	err := e.Read(func(series int, times []int64, values []float64) {
+		switch {
+		case len(times) != len(values):
+			wrong = fmt.Errorf("series %d: %d times and %d values", series, len(times), len(values))
+		case series < 0 || series >= len(columns):
+			f.Extra += int64(len(times))
+		case seen[series]:
+			f.Duplicates += int64(len(times))
+		default:
+			seen[series] = true
+			f.column(&columns[series], times, values)
 		}
-		if len(times) != len(values) {
-			return fmt.Errorf("series %d: %d times and %d values", i, len(times), len(values))
+	})
+	for i, found := range seen {
+		if !found {
+			f.column(&columns[i], nil, nil)
 		}
-		f.column(&columns[i], times, values)
 	}
-	// Points of series that nobody knows would not show above.
-	all, err := e.Scan()
-	if err != nil {
-		return err
-	}
-	if stored := f.Points - f.Lost + f.Extra + f.Duplicates; all.Points > stored {
-		f.Extra += all.Points - stored
-	}
-	return nil
+	return errors.Join(err, wrong)
 }
 
 // column counts the faults of a series.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/sydradb/sydradb/bench/engine/all"
 	"github.com/sydradb/sydradb/bench/meter"
 	"github.com/sydradb/sydradb/bench/race"
+	"github.com/sydradb/sydradb/bench/report"
 	"github.com/sydradb/sydradb/bench/workload"
 )
 
@@ -35,12 +37,21 @@ func run() error {
 	flag.StringVar(&plan.Dir, "dir", "", "directory for the databases; that for temporary files by default")
 	flag.BoolVar(&plan.Small, "small", false, "small workloads, to try things out")
 	flag.StringVar(&plan.Profiles, "profiles", "", "directory for a processor profile of each worker")
+	out := flag.String("out", "", "directory for the report; none is written by default")
+	again := flag.Bool("rewrite", false, "do not race: write the report in -out again, from its results.json")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("what is %q?", flag.Arg(0))
 	}
 	if *worker != "" {
 		return race.Work(all.Kinds(), *worker, os.Stdout)
+	}
+	if *again {
+		r, err := report.Read(*out)
+		if err != nil {
+			return err
+		}
+		return r.Write(*out)
 	}
 	if plan.Runs < 1 || plan.Batch < 1 || plan.Procs < 1 {
 		return errors.New("runs, batch and procs are at least 1")
@@ -62,8 +73,13 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	plan.Start = func(text string) *exec.Cmd { return exec.Command(self, "-worker", text) }
+	plan.Start = func(ctx context.Context, text string) *exec.Cmd {
+		return exec.CommandContext(ctx, self, "-worker", text)
+	}
 	plan.Log = os.Stderr
-	_, err = plan.Run()
-	return err
+	results, err := plan.Run()
+	if err != nil || *out == "" {
+		return err
+	}
+	return report.New(&plan, results).Write(*out)
 }

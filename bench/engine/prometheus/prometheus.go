@@ -95,23 +95,17 @@ func (db *db) Flush() error { return nil }
 // Compact implements engine.Engine: what is in the head goes to blocks of two hours, and
 // blocks are merged as in the background.
 func (db *db) Compact() error {
-	width := db.Head().MaxTime() - db.Head().MinTime()
 	if err := db.DB.Compact(db.ctx); err != nil {
 		return err
 	}
 	block := (2 * time.Hour).Milliseconds()
-	for width > 0 && db.Head().NumSeries() > 0 {
-		start := db.Head().MinTime()
-		end := min(start-start%block+block-1, db.Head().MaxTime())
-		if start > end {
-			break
-		}
+	start, last := db.Head().MinTime(), db.Head().MaxTime() // no time at all in an empty head
+	for start <= last {
+		end := min(start-start%block+block-1, last)
 		if err := db.CompactHead(tsdb.NewRangeHead(db.Head(), start, end)); err != nil {
 			return err
 		}
-		if end == db.Head().MaxTime() {
-			break
-		}
+		start = end + 1
 	}
 	if err := db.CompactOOOHead(db.ctx); err != nil {
 		return err

@@ -12,8 +12,16 @@ import (
 	"github.com/sydradb/sydradb/bench/engine"
 )
 
+// every matches every series.
+var every = labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, ".+")
+
 // each calls use with the samples of each series that the matchers select.
 func (db *db) each(start, end int64, use func(chunkenc.Iterator) error, matchers ...*labels.Matcher) error {
+	return db.series(start, end, func(_ labels.Labels, samples chunkenc.Iterator) error { return use(samples) }, matchers...)
+}
+
+// series is each with the labels.
+func (db *db) series(start, end int64, use func(labels.Labels, chunkenc.Iterator) error, matchers ...*labels.Matcher) error {
 	q, err := db.Querier(start, end)
 	if err != nil {
 		return err
@@ -22,8 +30,9 @@ func (db *db) each(start, end int64, use func(chunkenc.Iterator) error, matchers
 	var samples chunkenc.Iterator
 	set := q.Select(db.ctx, false, &storage.SelectHints{Start: start, End: end}, matchers...)
 	for set.Next() {
-		samples = set.At().Iterator(samples)
-		if err := use(samples); err != nil {
+		one := set.At()
+		samples = one.Iterator(samples)
+		if err := use(one.Labels(), samples); err != nil {
 			return err
 		}
 		if err := samples.Err(); err != nil {
@@ -70,7 +79,6 @@ func named(name string, tags []engine.Tag) []*labels.Matcher {
 
 // Scan implements engine.Engine.
 func (db *db) Scan() (engine.Sum, error) {
-	every := labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, ".+")
 	return db.sum(math.MinInt64, math.MaxInt64, every)
 }
 
@@ -80,15 +88,26 @@ func (db *db) Sum(series int, start, end int64) (engine.Sum, error) {
 }
 
 // Read implements engine.Engine.
-func (db *db) Read(series int, times []int64, values []float64) ([]int64, []float64, error) {
-	err := db.each(math.MinInt64, math.MaxInt64, func(samples chunkenc.Iterator) error {
+func (db *db) Read(visit func(series int, times []int64, values []float64)) error {
+	numbers := make(map[string]int, len(db.labels))
+	for i, ls := range db.labels {
+		numbers[ls.String()] = i
+	}
+	var times []int64
+	var values []float64
+	return db.series(math.MinInt64, math.MaxInt64, func(ls labels.Labels, samples chunkenc.Iterator) error {
+		times, values = times[:0], values[:0]
 		for samples.Next() == chunkenc.ValFloat {
 			ts, v := samples.At()
 			times, values = append(times, ts), append(values, v)
 		}
+		i, known := numbers[ls.String()]
+		if !known {
+			i = -1
+		}
+		visit(i, times, values)
 		return nil
-	}, matchers(db.labels[series])...)
-	return times, values, err
+	}, every)
 }
 
 // Windows implements engine.Engine.

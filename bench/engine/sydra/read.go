@@ -65,8 +65,30 @@ func (db *db) Sum(series int, start, end int64) (engine.Sum, error) {
 }
 
 // Read implements engine.Engine.
-func (db *db) Read(series int, times []int64, values []float64) ([]int64, []float64, error) {
-	err := db.query(db.one(series), sydradb.MinTime, sydradb.MaxTime, func(b sydradb.Block) error {
+func (db *db) Read(visit func(series int, times []int64, values []float64)) error {
+	numbers := make(map[sydradb.SeriesID]int, len(db.series))
+	for i, s := range db.series {
+		numbers[s.ID()] = i
+	}
+	var current *sydradb.Series
+	var times []int64
+	var values []float64
+	finish := func() {
+		if current == nil {
+			return
+		}
+		i, known := numbers[current.ID()]
+		if !known {
+			i = -1
+		}
+		visit(i, times, values)
+		times, values = times[:0], values[:0]
+	}
+	err := db.query(sydradb.Selector{}, sydradb.MinTime, sydradb.MaxTime, func(b sydradb.Block) error {
+		if b.Series != current {
+			finish()
+			current = b.Series
+		}
 		for _, ts := range b.Times {
 			if ts%ms != 0 {
 				return fmt.Errorf("%s has a point at %d ns, between two milliseconds", b.Series, ts)
@@ -76,7 +98,8 @@ func (db *db) Read(series int, times []int64, values []float64) ([]int64, []floa
 		values = append(values, b.Values...)
 		return nil
 	})
-	return times, values, err
+	finish()
+	return err
 }
 
 // Windows implements engine.Engine.
