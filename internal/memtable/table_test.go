@@ -142,6 +142,30 @@ func TestAgainstModel(t *testing.T) {
 	})
 }
 
+// TestSlabsInUseBoundThoseKept releases a table of many slabs while another one has
+// fewer in use, and while none has.
+func TestSlabsInUseBoundThoseKept(t *testing.T) {
+	for _, used := range []int{0, idleSlabs + 2, 3 * idleSlabs} {
+		free := NewSlabs(1 << 30)
+		var filling, flushed []*slab
+		for range used {
+			filling = append(filling, free.get())
+		}
+		for range 2 * idleSlabs {
+			flushed = append(flushed, free.get())
+		}
+		free.put(flushed)
+		want := min(max(used, idleSlabs), 2*idleSlabs)
+		if got := len(free.mu.free); got != want {
+			t.Errorf("%d slabs in use: %d kept, want %d", used, got, want)
+		}
+		free.put(filling)
+		if got := len(free.mu.free); got != idleSlabs || free.mu.used != 0 {
+			t.Errorf("nothing in use: %d kept, %d counted", got, free.mu.used)
+		}
+	}
+}
+
 // TestSlabs fills three slabs and checks every chunk against invariant M4.
 func TestSlabs(t *testing.T) {
 	free := NewSlabs(2 * slabBytes)
