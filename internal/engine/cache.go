@@ -3,6 +3,7 @@ package engine
 import (
 	"container/list"
 	"sync"
+	"unique"
 )
 
 // cache keeps the contents of files, or of pieces of packs, that were read and verified,
@@ -20,9 +21,10 @@ type cache struct {
 	}
 }
 
-// cacheKey names a piece of a file by its offset.
+// cacheKey names a piece of a file by its offset. The path is a handle, for keys are
+// looked up much more often than files are opened.
 type cacheKey struct {
-	path   string
+	path   unique.Handle[string]
 	offset int64
 }
 
@@ -80,9 +82,9 @@ func (c *cache) put(key cacheKey, data []byte) {
 
 // drop forgets all that it keeps of the files at paths, which are gone.
 func (c *cache) drop(paths []string) {
-	gone := make(map[string]struct{}, len(paths))
+	gone := make(map[unique.Handle[string]]struct{}, len(paths))
 	for _, path := range paths {
-		gone[path] = struct{}{}
+		gone[unique.Make(path)] = struct{}{}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unique"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -316,7 +317,7 @@ func (r *seriesReader) within(p *piece, c columns) columns {
 
 // readSegment appends the points of a segment file.
 func (r *seriesReader) readSegment(dst *columns, e *manifest.Entry) error {
-	key := cacheKey{e.Path, wholeFile}
+	key := cacheKey{unique.Make(e.Path), wholeFile}
 	data := r.cache.get(key)
 	if data == nil {
 		var err error

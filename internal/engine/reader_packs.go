@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"unique"
+
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/segment"
 )
@@ -56,7 +58,7 @@ func (p *packReaders) open(fs fsys.FS, cache *cache, f *packFile) (*packReader, 
 	}
 	r := p.takeIdle()
 	r.file = lazyFile{fs: fs, path: f.Path}
-	r.reader.Reset(pack, &r.file, cachedPieces{cache, f.Path})
+	r.reader.Reset(pack, &r.file, cachedPieces{cache, unique.Make(f.Path)})
 	r.inUse = true
 	p.byFile[f] = r
 	return r, nil
@@ -119,7 +121,7 @@ func (f *lazyFile) close() {
 // cachedPieces gives a pack its part of the cache.
 type cachedPieces struct {
 	cache *cache
-	path  string
+	path  unique.Handle[string]
 }
 
 // Get implements segment.Pieces.
