@@ -23,9 +23,12 @@
 //	state.go        what readers see: memtables, files, deletions, horizons
 //	files.go        sets of live files, and who reads them
 //	registry.go     catalog and tag index: which series there are
+//	series.go       handles of series; order.go in which order results come
 //	snapshot.go     some series at one moment
 //	query.go        the iterator over a snapshot; parallel.go with several readers
+//	aggregate.go    the iterator over values for windows of time
 //	reader.go       the points of one series, merged from memory and files
+//	                (reader_packs.go: open packs; reader_aggregate.go: statistics)
 //	cache.go        verified pieces of files, bounded in bytes
 //	backup.go       snapshots of the whole database, and restoring them
 //	check*.go       verification of a whole directory; repair*.go sets aside what is bad
