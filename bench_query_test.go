@@ -34,6 +34,44 @@ func BenchmarkQuery(b *testing.B) {
 	}
 }
 
+// BenchmarkAggregate makes hourly averages of six hours of 100 series that share a tag, by
+// statistics and, with the deviation as well, from all points.
+func BenchmarkAggregate(b *testing.B) {
+	db, series := openBench(b, b.TempDir(), 0)
+	defer func() {
+		if err := db.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	ingest(b, db, series, benchSteps, benchSeries)
+	if err := db.Compact(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	for name, functions := range map[string][]Function{"statistics": {Avg}, "points": {Avg, Stddev}} {
+		b.Run("from="+name, func(b *testing.B) {
+			a := Aggregation{
+				Selector:  selectTags(b, "fleet.metric0"),
+				Functions: functions,
+				Start:     benchStart, End: benchStart + int64(6*time.Hour) - 1, Step: time.Hour,
+			}
+			for b.Loop() {
+				it, err := db.Aggregate(context.Background(), a)
+				if err != nil {
+					b.Fatal(err)
+				}
+				windows := 0
+				for it.Next() {
+					windows += len(it.Result().Times)
+				}
+				it.Close()
+				if err := it.Err(); err != nil || windows != 100*6 {
+					b.Fatal(windows, err)
+				}
+			}
+		})
+	}
+}
+
 // selectTags selects the series with a name and tags.
 func selectTags(b *testing.B, name string, tags ...Tag) (sel Selector) {
 	b.Helper()
