@@ -3,18 +3,10 @@ package segment
 import (
 	"fmt"
 	"hash/crc32"
-	"io"
 	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/codec"
-)
-
-const (
-	// Once so many bytes were read in the order of the file, the next ones are read in
-	// large pieces.
-	sequentialBytes = 64 << 10
-	aheadBytes      = 256 << 10
 )
 
 // ReadBlock returns the points of block i of s, which Find or All filled in: the values
@@ -100,7 +92,7 @@ func blockDamage(s *PackSeries, b *PackBlock, err error) error {
 type payloads struct {
 	timestamps, values []byte
 	verified           bool // all of it was, when it came into the cache
-	keepTimestamps     bool // were read one by one and go into the cache
+	keepTimestamps     bool // were read and go into the cache
 	keepValues         bool
 }
 
@@ -108,39 +100,35 @@ type payloads struct {
 // valid until the next call.
 func (r *PackReader) payloads(b *PackBlock, timestamps bool) (p payloads, err error) {
 	c := &r.columns
-	if r.cache != nil {
+	c.total += int64(b.ValueBytes)
+	cached := r.cache != nil && c.total <= longBytes
+	if cached {
 		p.values = sized(r.cache.Get(b.ValueOffset), b.ValueBytes)
 		if timestamps {
 			p.timestamps = sized(r.cache.Get(b.TimestampOffset), b.TimestampBytes)
 		}
 	}
-	readTimestamps := timestamps && p.timestamps == nil
-	p.verified = p.values != nil && !readTimestamps
-	switch {
-	case p.verified:
-	case p.values == nil && readTimestamps && b.TimestampOffset+int64(b.TimestampBytes) == b.ValueOffset:
-		both, ahead, err := c.read(r.file, b.TimestampOffset, b.TimestampBytes+b.ValueBytes, r.pack.columnsEnd)
+	readTimestamps, readValues := timestamps && p.timestamps == nil, p.values == nil
+	p.verified = !readValues && !readTimestamps
+	p.keepTimestamps, p.keepValues = cached && readTimestamps, cached && readValues
+	end := r.pack.columnsEnd
+	if readTimestamps && readValues && b.TimestampOffset+int64(b.TimestampBytes) == b.ValueOffset {
+		both, err := c.read(r.file, b.TimestampOffset, b.TimestampBytes+b.ValueBytes, end)
 		if err != nil {
 			return p, err
 		}
 		p.timestamps, p.values = both[:b.TimestampBytes], both[b.TimestampBytes:]
-		p.keepTimestamps, p.keepValues = !ahead, !ahead
-	default:
-		if readTimestamps {
-			if p.timestamps, err = c.readOne(r.file, b.TimestampOffset, b.TimestampBytes); err != nil {
-				return p, err
-			}
-			p.keepTimestamps = true
-		}
-		if p.values == nil {
-			var ahead bool
-			if p.values, ahead, err = c.read(r.file, b.ValueOffset, b.ValueBytes, r.pack.columnsEnd); err != nil {
-				return p, err
-			}
-			p.keepValues = !ahead
+		return p, nil
+	}
+	if readTimestamps {
+		if p.timestamps, err = c.read(r.file, b.TimestampOffset, b.TimestampBytes, end); err != nil {
+			return p, err
 		}
 	}
-	return p, nil
+	if readValues {
+		p.values, err = c.read(r.file, b.ValueOffset, b.ValueBytes, end)
+	}
+	return p, err
 }
 
 // sized returns data if it has n bytes, else nil.
@@ -153,72 +141,10 @@ func sized(data []byte, n int) []byte {
 
 // keep gives to the cache what was read and has proved sound.
 func (r *PackReader) keep(b *PackBlock, p *payloads) {
-	if r.cache == nil {
-		return
-	}
 	if p.keepTimestamps {
 		r.cache.Put(b.TimestampOffset, slices.Clone(p.timestamps))
 	}
 	if p.keepValues {
 		r.cache.Put(b.ValueOffset, slices.Clone(p.values))
 	}
-}
-
-// columnReader is the memory with which a PackReader reads columns.
-type columnReader struct {
-	ahead       []byte // of the file, from aheadOffset on
-	aheadOffset int64
-	next        int64 // end of the last read
-	run         int   // bytes read in order
-
-	one, several []byte // read one by one
-	head         []byte
-}
-
-// reset forgets the file.
-func (c *columnReader) reset() { c.ahead, c.aheadOffset, c.next, c.run = c.ahead[:0], 0, 0, 0 }
-
-// read returns n bytes of the file, valid until the next call, and whether they were read
-// together with more. limit is where the columns end.
-func (c *columnReader) read(file io.ReaderAt, offset int64, n int, limit int64) (data []byte, ahead bool, err error) {
-	if offset >= c.next && offset-c.next <= sequentialBytes {
-		c.run += n
-	} else {
-		c.run = n
-	}
-	c.next = offset + int64(n)
-	if data := c.fromAhead(offset, n); data != nil {
-		return data, true, nil
-	}
-	if c.run <= sequentialBytes || n > aheadBytes {
-		c.several = slices.Grow(c.several[:0], n)[:n]
-		return c.several, false, readFull(file, c.several, offset)
-	}
-	size := int(min(aheadBytes, limit-offset))
-	c.ahead = slices.Grow(c.ahead[:0], size)[:size]
-	c.aheadOffset = offset
-	if err := readFull(file, c.ahead, offset); err != nil {
-		c.ahead = c.ahead[:0]
-		return nil, false, err
-	}
-	return c.ahead[:n], true, nil
-}
-
-// readOne returns n bytes out of the order of the file, valid until it is called again.
-func (c *columnReader) readOne(file io.ReaderAt, offset int64, n int) ([]byte, error) {
-	c.one = slices.Grow(c.one[:0], n)[:n]
-	if data := c.fromAhead(offset, n); data != nil {
-		copy(c.one, data)
-		return c.one, nil
-	}
-	return c.one, readFull(file, c.one, offset)
-}
-
-// fromAhead returns n bytes of what was read ahead, nil if they are not all there.
-func (c *columnReader) fromAhead(offset int64, n int) []byte {
-	from := offset - c.aheadOffset
-	if from < 0 || from+int64(n) > int64(len(c.ahead)) {
-		return nil
-	}
-	return c.ahead[from : from+int64(n)]
 }
