@@ -30,6 +30,9 @@
 //	}
 //	err = it.Err()
 //
+// or let the engine compute values for windows of time, of each series or of groups, from
+// statistics where these will do: [DB.Aggregate].
+//
 // # Batches
 //
 // A batch is one unit: after [DB.Write] returns nil all of its points are readable,
@@ -53,9 +56,9 @@
 // # Concurrency
 //
 // A directory belongs to one process at a time; a second Open fails with
-// [ErrLocked], unless it is for reading only: see [Options.ReadOnly]. Within the process a [DB] and a [Series] may be used by any number of
-// goroutines. A [Batch] and an [Iterator] belong to one goroutine at a time. A query
-// reads the database as it was when Query was called; writers never wait for it to
+// [ErrLocked], unless it is for reading only: see [Options.ReadOnly]. Within the process
+// a [DB] and a [Series] may be used by any number of goroutines. A [Batch], an [Iterator]
+// and [Results] belong to one goroutine at a time. A query reads the database as it was when Query was called; writers never wait for it to
 // be consumed.
 //
 // # Errors

@@ -159,3 +159,53 @@ func ExampleDB_Find() {
 	// cpu.load{host="a"}
 	// cpu.load{host="c"}
 }
+
+// Aggregate computes values for windows of time: here the peak and the average of every
+// ten minutes, of each floor.
+func ExampleDB_Aggregate() {
+	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	ctx := context.Background()
+	start := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	batch := db.NewBatch()
+	for n, room := range []string{"hall", "kitchen", "attic"} {
+		series, err := db.Series("room.temp", sydradb.Tag{Key: "room", Value: room}, sydradb.Tag{Key: "floor", Value: fmt.Sprint(n / 2)})
+		if err != nil {
+			log.Fatal(err)
+		}
+		for minute := range 20 {
+			batch.Add(series, start.Add(time.Duration(minute)*time.Minute).UnixNano(), float64(20+n*10+minute/10))
+		}
+	}
+	if err := db.Write(ctx, batch); err != nil {
+		log.Fatal(err)
+	}
+
+	results, err := db.Aggregate(ctx, sydradb.Aggregation{
+		Start: sydradb.MinTime, End: sydradb.MaxTime,
+		Step:      10 * time.Minute,
+		Functions: []sydradb.Function{sydradb.Max, sydradb.Avg},
+		GroupBy:   []string{"floor"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer results.Close()
+	for results.Next() {
+		r := results.Result()
+		for i, ts := range r.Times {
+			fmt.Println(r.Tags, time.Unix(0, ts).UTC().Format(time.TimeOnly), r.Values[0][i], r.Values[1][i])
+		}
+	}
+	if err := results.Err(); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// [{floor 0}] 12:00:00 30 25
+	// [{floor 0}] 12:10:00 31 26
+	// [{floor 1}] 12:00:00 40 40
+	// [{floor 1}] 12:10:00 41 41
+}

@@ -91,9 +91,9 @@ type Query struct {
 	Parallel int
 }
 
-// Block is a run of points of one series in ascending order of time. Times and
-// Values have the same length, at least 1; they belong to the iterator and are valid
-// until its next call. Blocks of one series follow one another without overlap.
+// Block is a run of points of one series in ascending order of time. Times and Values
+// have the same length, at least 1; they belong to the iterator, are valid until its next
+// call and must not be changed. Blocks of one series follow one another without overlap.
 type Block struct {
 	Series *Series
 	Times  []int64
