@@ -70,6 +70,14 @@ func (ps *postings) contains(pair, o uint32) bool {
 	return slices.Contains(p.few[:p.n], o)
 }
 
+// list returns the ordinals that have a pair, nil if they are few or in a bitmap.
+func (ps *postings) list(pair uint32) []uint32 {
+	if p := ps.lists.At(pair); p.big != 0 {
+		return ps.sets[p.big-1].list
+	}
+	return nil
+}
+
 // bitmap returns the bitmap of a pair, nil if its list is not one.
 func (ps *postings) bitmap(pair uint32) *set {
 	if p := ps.lists.At(pair); p.big != 0 && ps.sets[p.big-1].bits != nil {

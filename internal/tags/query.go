@@ -185,6 +185,9 @@ func (ps *postings) filter(found []uint32, t *term) []uint32 {
 	switch {
 	case len(t.pairs) == 1:
 		pair := t.pairs[0]
+		if list := ps.list(pair); list != nil {
+			return filterList(found, list, t.except)
+		}
 		has = func(o uint32) bool { return ps.contains(pair, o) }
 	case len(found)*len(t.pairs) <= 4*t.total:
 		has = func(o uint32) bool {
@@ -194,6 +197,31 @@ func (ps *postings) filter(found []uint32, t *term) []uint32 {
 		has = ps.union(t.pairs).Contains
 	}
 	return slices.DeleteFunc(found, func(o uint32) bool { return has(o) == t.except })
+}
+
+// filterList keeps of found, which it changes, what is in list, or with except what is
+// not. Both ascend, so that the search for each begins where the one before ended.
+func filterList(found, list []uint32, except bool) []uint32 {
+	kept := found[:0]
+	for _, o := range found {
+		list = seek(list, o)
+		if (len(list) > 0 && list[0] == o) != except {
+			kept = append(kept, o)
+		}
+	}
+	return kept
+}
+
+// seek returns the part of list, which ascends, from o on. It takes the longer the further
+// that is: what is looked up lies close together, as a rule.
+func seek(list []uint32, o uint32) []uint32 {
+	step := 1
+	for step <= len(list) && list[step-1] < o {
+		list = list[step:]
+		step *= 2
+	}
+	i, _ := slices.BinarySearch(list[:min(step, len(list))], o)
+	return list[i:]
 }
 
 func ordinals(found []uint32) []base.Ordinal {

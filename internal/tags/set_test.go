@@ -130,3 +130,26 @@ func TestPostingsAgainstMap(t *testing.T) {
 		}
 	})
 }
+
+// TestFilterListAgainstContains filters one list by another of any length.
+func TestFilterListAgainstContains(t *testing.T) {
+	ascending := func(name string) *rapid.Generator[[]uint32] {
+		return rapid.Custom(func(t *rapid.T) []uint32 {
+			list := rapid.SliceOfN(rapid.Uint32Range(0, 300), 0, 100).Draw(t, name)
+			slices.Sort(list)
+			return slices.Compact(list)
+		})
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		found, list := ascending("found").Draw(t, "found"), ascending("list").Draw(t, "list")
+		except := rapid.Bool().Draw(t, "except")
+		want := slices.DeleteFunc(slices.Clone(found), func(o uint32) bool { return slices.Contains(list, o) == except })
+		before := slices.Clone(list)
+		if got := filterList(slices.Clone(found), list, except); !slices.Equal(got, want) {
+			t.Errorf("%d of %d and %d, except %v, want %d", got, found, list, except, want)
+		}
+		if !slices.Equal(list, before) {
+			t.Error("the list has changed")
+		}
+	})
+}
