@@ -10,17 +10,14 @@ import (
 	"github.com/sydradb/sydradb/bench/race"
 )
 
-// number writes three significant digits, whole thousands with commas.
+// number writes a figure, at least 0, with three significant digits, or as a whole number.
 func number(v float64) string {
 	if v >= 999.5 {
 		return count(int64(math.Round(v)))
 	}
-	places := 2
-	for limit := 9.995; limit <= v && places > 0; limit *= 10 {
+	places := 3
+	for limit := 0.9995; v >= limit && places > 0; limit *= 10 {
 		places--
-	}
-	if v < 0.9995 {
-		places = 3
 	}
 	return strconv.FormatFloat(v, 'f', places, 64)
 }

@@ -1,0 +1,145 @@
+package workload
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"testing"
+
+	"github.com/sydradb/sydradb/bench/engine"
+)
+
+// Every workload is what it says: so many points, in its time, of series that differ.
+func TestWorkloads(t *testing.T) {
+	works, err := All(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range works {
+		t.Run(w.Name, func(t *testing.T) {
+			columns, rewrites := w.Expect()
+			points := 0
+			for _, c := range columns {
+				points += len(c.Times)
+				if len(c.Times) != len(c.Values) || !ascending(c.Times) {
+					t.Fatal("a column is not in order")
+				}
+				if c.Times[0] < w.Start || c.Times[len(c.Times)-1] >= w.End {
+					t.Fatalf("points from %d to %d", c.Times[0], c.Times[len(c.Times)-1])
+				}
+			}
+			if int64(points) != w.Points || len(columns) != w.Series {
+				t.Errorf("%d points of %d series, not %d of %d", points, len(columns), w.Points, w.Series)
+			}
+			if (rewrites > 0) != (w.Name == "w3") {
+				t.Errorf("%d rewrites", rewrites)
+			}
+			again, _ := w.Expect()
+			if !reflect.DeepEqual(columns, again) && w.Name != "node" { // that has NaN
+				t.Error("a second stream differs")
+			}
+			names := map[string]bool{}
+			for i := range w.Series {
+				name, tags := w.Describe(i, nil)
+				names[fmt.Sprint(name, tags)] = true
+			}
+			if len(names) != w.Series {
+				t.Errorf("%d names for %d series", len(names), w.Series)
+			}
+		})
+	}
+}
+
+// Late points and rewrites come as late and as often as W3 promises.
+func TestLate(t *testing.T) {
+	w := late(20, 2000)
+	s := w.Open()
+	seen := map[[2]int64]bool{}
+	var now int64
+	tardy, again := 0, 0
+	for points := s.Next(nil); len(points) > 0; points = s.Next(points[:0]) {
+		now = max(now, points[0].TS)
+		for _, p := range points {
+			key := [2]int64{int64(p.Series), p.TS}
+			lateness := now - p.TS
+			switch {
+			case seen[key]:
+				again++
+			case lateness > 0:
+				tardy++
+			}
+			if lateness > 0 && now < w.End-stepMS && (lateness < 5*60_000 || lateness > 60*60_000) {
+				t.Fatalf("a point %d ms late", lateness)
+			}
+			seen[key] = true
+		}
+	}
+	if share := float64(tardy) / float64(w.Points); math.Abs(share-0.1) > 0.01 {
+		t.Errorf("%v of the points are late", share)
+	}
+	if share := float64(again) / float64(w.Points); math.Abs(share-0.01) > 0.002 {
+		t.Errorf("%v of the points are written again", share)
+	}
+}
+
+// W1 has its four kinds of values, and jitter where it should.
+func TestFleet(t *testing.T) {
+	columns, _ := fleet(4, 500).Expect()
+	for i, c := range columns {
+		jitter, whole, decimals, idle := 0, 0, 0, 0
+		for j, ts := range c.Times {
+			if ts%stepMS != 0 {
+				jitter++
+			}
+			v := c.Values[j]
+			if v == math.Trunc(v) {
+				whole++
+			}
+			if math.Round(v*100)/100 == v {
+				decimals++
+			}
+			if j > 0 && v == c.Values[j-1] {
+				idle++
+			}
+		}
+		if (jitter > 450) != (i/perHost == 3) || (jitter > 0) != (i/perHost == 3) {
+			t.Errorf("series %d: %d times are off", i, jitter)
+		}
+		want := [][3]bool{{true, true, false}, {false, true, false}, {true, true, true}, {false, false, false}}[i%4]
+		if got := [3]bool{whole == 500, decimals == 500, idle > 100}; got != want {
+			t.Errorf("series %d: whole, decimal, idle: %v", i, got)
+		}
+	}
+}
+
+func TestParseSeries(t *testing.T) {
+	tests := []struct {
+		text, name string
+		tags       []engine.Tag
+	}{
+		{"up", "up", nil},
+		{`a{b="c"}`, "a", []engine.Tag{{Key: "b", Value: "c"}}},
+		{`a{b="c,}=\"",d=""}`, "a", []engine.Tag{{Key: "b", Value: `c,}="`}, {Key: "d", Value: ""}}},
+	}
+	for _, test := range tests {
+		name, tags, err := parseSeries(test.text)
+		if err != nil || name != test.name || !reflect.DeepEqual(tags, test.tags) {
+			t.Errorf("%s: %q %v %v", test.text, name, tags, err)
+		}
+	}
+	for _, text := range []string{`a{`, `a{b}`, `a{b="c"`, `a{b=c}`} {
+		if _, _, err := parseSeries(text); err == nil {
+			t.Errorf("%s is a series", text)
+		}
+	}
+}
+
+func TestNamed(t *testing.T) {
+	works, err := Named("w3,w1", true)
+	if err != nil || len(works) != 2 || works[0].Name != "w3" || works[1].Name != "w1" {
+		t.Error(works, err)
+	}
+	if _, err := Named("w1,w9", true); err == nil {
+		t.Error("there is a w9")
+	}
+}
