@@ -99,7 +99,11 @@ func (w *flushWriter) findHours() {
 	for i, s := range w.series {
 		hours = w.cells.AppendHours(hours[:0], s.position)
 		for _, hour := range hours {
-			w.hours[hour] = append(w.hours[hour], uint32(i))
+			list := w.hours[hour]
+			if len(list) == cap(list) { // doubled, but not beyond what may come
+				list = slices.Grow(list, min(len(list)+16, len(w.series)-i))
+			}
+			w.hours[hour] = append(list, uint32(i))
 		}
 	}
 }
@@ -138,9 +142,12 @@ func (w *flushWriter) packTasks() (tasks []flushTask) {
 
 // segmentTasks makes a task of each series that has an hour with segment files.
 func (w *flushWriter) segmentTasks() (tasks []flushTask) {
-	hours := make([][]int64, len(w.series))
+	var hours [][]int64 // of each series; not made where all hours are packs, as those of many series are
 	for _, hour := range slices.Sorted(maps.Keys(w.hours)) {
 		if series := w.hours[hour]; !w.usesPack(len(series)) {
+			if hours == nil {
+				hours = make([][]int64, len(w.series))
+			}
 			for _, i := range series {
 				hours[i] = append(hours[i], hour)
 			}

@@ -168,10 +168,12 @@ func (w *writer) failed() error {
 }
 
 // full reports whether the active memtable takes no more batches. The group that fills it
-// still goes in whole, so it may hold that much more.
+// still goes in whole, so it may hold that much more. One that holds just the limit is not
+// full: series that grow side by side reach it together when the last of them has got a
+// chunk that is still empty.
 func (w *writer) full() bool {
 	bytes, series := w.state.activeSize()
-	return bytes >= min(max(w.opts.MemtableBytes, int64(series)*bytesPerActiveSeries), memtable.MaxBytes)
+	return bytes > min(max(w.opts.MemtableBytes, int64(series)*bytesPerActiveSeries), memtable.MaxBytes)
 }
 
 // mustWait reports whether batches wait in the queue: the active memtable is full and
