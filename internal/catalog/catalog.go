@@ -31,6 +31,7 @@ type Catalog struct {
 	opts Options
 
 	unloggedCount atomic.Int64
+	shapes        shapes
 
 	// The lock is taken before that of the dictionary.
 	mu struct {

@@ -116,16 +116,16 @@ func validateTags(name string, tags []base.Tag) ([]base.Tag, error) {
 	return tags, nil
 }
 
-// isValid is ValidateSeries, without saying what is wrong, for tags in normal form and
-// a key that is not too long. The key is UTF-8 exactly if all its parts are, for they
-// are set apart by ASCII.
-func isValid(key []byte, name string, tags []base.Tag) bool {
+// validKeys reports whether a series may have tags with these keys, if they are UTF-8. All
+// parts of a canonical key are UTF-8 exactly if the whole is, for they are set apart by
+// ASCII.
+func validKeys(tags []base.Tag) bool {
 	for i := range tags {
 		if k := tags[i].Key; k == "" || k == base.NameKey || k == atKey {
 			return false
 		}
 	}
-	return name != "" && utf8.Valid(key)
+	return true
 }
 
 // normalise sorts tags by key and drops those with an empty value, in a copy where

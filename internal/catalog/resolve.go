@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/sydradb/sydradb/internal/base"
 )
@@ -16,6 +17,16 @@ import (
 // the name and is unlogged again. Errors match ErrInvalid, ErrSeriesLimit, ErrRenewed or
 // ErrSealed, but for the one that all ordinals are given.
 func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
+	if len(tags) > 0 {
+		if s := c.shapes.find(tags); s != nil {
+			var place [shapeTags]base.Tag
+			var buf [keyBuffer]byte
+			normal := s.normalise(place[:0], tags)
+			if key, ok := s.appendKey(buf[:0], name, normal); ok {
+				return c.resolveKey(key, name, normal, true)
+			}
+		}
+	}
 	// What equals a known series is valid, so the checks can wait. Keys that cannot be
 	// made, or would take long to hash, go straight to them.
 	normal, ok := normalise(tags)
@@ -24,7 +35,16 @@ func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 		return 0, err
 	}
 	var buf [keyBuffer]byte
-	key := AppendKey(buf[:0], name, normal)
+	o, err := c.resolveKey(AppendKey(buf[:0], name, normal), name, normal, false)
+	if err == nil {
+		c.shapes.learn(tags)
+	}
+	return o, err
+}
+
+// resolveKey is Resolve for tags in normal form and the key of the series. validTags says
+// that the keys of the tags are valid.
+func (c *Catalog) resolveKey(key []byte, name string, normal []base.Tag, validTags bool) (base.Ordinal, error) {
 	id := c.hashKey(key)
 	c.mu.RLock()
 	o, ok := c.findLocked(id, name, normal)
@@ -33,8 +53,8 @@ func (c *Catalog) Resolve(name string, tags []base.Tag) (base.Ordinal, error) {
 	if ok {
 		return o, nil
 	}
-	if !isValid(key, name, normal) {
-		_, err := ValidateSeries(name, tags)
+	if name == "" || !utf8.Valid(key) || !validTags && !validKeys(normal) {
+		_, err := ValidateSeries(name, normal)
 		return 0, err
 	}
 	c.mu.Lock()
