@@ -30,8 +30,8 @@ import (
 //	t, v        are written nowhere: a column ends where its last point does, and
 //	            the file with the second column
 //
-// Written by Encode, read by DecodeHeader and AppendColumns, pinned by
-// testdata/syseg2.golden.
+// Written by Encode and Create, read by DecodeHeader and AppendColumns, pinned by
+// testdata/syseg2.golden and testdata/syseg2-codec2.golden.
 const (
 	magicBytes  = 6
 	headerBytes = magicBytes + 8 + 8 + 4 + 8 + 8 + 1 + 1

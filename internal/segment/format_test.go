@@ -13,6 +13,7 @@ import (
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/codec"
+	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/golden"
 )
 
@@ -37,6 +38,7 @@ func TestGoldenFilesAreRead(t *testing.T) {
 	wantTS, wantValues := goldenColumns()
 	for name, want := range map[string]Header{
 		"syseg2":            {Version: 2, TimestampCodec: 1, ValueCodec: 1},
+		"syseg2-codec2":     {Version: 2, TimestampCodec: 2, ValueCodec: 2},
 		"syseg1":            {Version: 1},
 		"syseg1-from-start": {Version: 1},
 	} {
@@ -62,6 +64,76 @@ func TestEncodeMatchesGolden(t *testing.T) {
 	got, err := Encode([]byte("head"), goldenID, goldenHour, ts, values)
 	if err != nil || !bytes.Equal(got, append([]byte("head"), want...)) {
 		t.Errorf("error %v, encoded\n% x, want\n% x", err, got, want)
+	}
+}
+
+func TestCodec2MatchesGolden(t *testing.T) {
+	ts, values := goldenColumns()
+	data, err := appendFile(nil, new(codec.Encoder), goldenID, goldenHour, ts, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := codec.DecodeTimestamps(make([]int64, len(ts)), codec.TimestampsStream, data[headerBytes:], 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := []golden.Field{
+		{Bytes: data[:magicBytes], Note: `"SYSEG2"`},
+		{Bytes: data[magicBytes:hourOffset], Note: fmt.Sprintf("series id %x", uint64(goldenID))},
+		{Bytes: data[hourOffset:countOffset], Note: fmt.Sprintf("hour %d", goldenHour)},
+		{Bytes: data[countOffset:startOffset], Note: fmt.Sprintf("%d points", len(ts))},
+		{Bytes: data[startOffset:endOffset], Note: fmt.Sprintf("start %d", ts[0])},
+		{Bytes: data[endOffset:tsCodecOffset], Note: fmt.Sprintf("end %d", ts[len(ts)-1])},
+		{Bytes: data[tsCodecOffset : tsCodecOffset+1], Note: "timestamps: codec 2"},
+		{Bytes: data[tsCodecOffset+1 : headerBytes], Note: "values: codec 2"},
+		{Bytes: data[headerBytes : len(data)-len(rest)], Note: "timestamps"},
+		{Bytes: rest, Note: "values"},
+	}
+	golden.Check(t, "testdata/syseg2-codec2.golden", append([]byte("# The same points in codec 2.\n"), golden.Hex(fields...)...))
+}
+
+// A column that is longer than codec 2 takes is written in codec 1, and read.
+func TestLongColumnsHaveCodec1(t *testing.T) {
+	for _, n := range []int{codec.MaxPoints, codec.MaxPoints + 1} {
+		ts, values := make([]int64, n), make([]float64, n)
+		for i := range ts {
+			ts[i], values[i] = someHour+int64(i)*1e6, float64(i%100)
+		}
+		fs := fsys.NewMem()
+		e, err := Create(fs, 1, 1, someHour, ts, values, &Buffer{Policy: codec.Balanced})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := Load(fs, e, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := byte(2)
+		if n > codec.MaxPoints {
+			want = 1
+		}
+		gotTS, gotValues, err := AppendColumns(nil, nil, data)
+		if err != nil || data[tsCodecOffset] != want || data[tsCodecOffset+1] != want || !samePoints(gotTS, gotValues, ts, values) {
+			t.Errorf("%d points: codecs %d and %d, error %v", n, data[tsCodecOffset], data[tsCodecOffset+1], err)
+		}
+	}
+}
+
+func TestDecoderAllocatesNothing(t *testing.T) {
+	ts, values := gauge()
+	for _, policy := range []codec.Policy{codec.Fast, codec.Balanced} {
+		data, err := appendFile(nil, &codec.Encoder{Policy: policy}, 1, someHour, ts, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d Decoder
+		if a := testing.AllocsPerRun(20, func() {
+			if ts, values, err = d.AppendColumns(ts[:0], values[:0], data); err != nil {
+				t.Fatal(err)
+			}
+		}); a > 0 {
+			t.Errorf("policy %d: %v allocations", policy, a)
+		}
 	}
 }
 
@@ -223,7 +295,7 @@ func TestUnknownCodecIsNoDamage(t *testing.T) {
 }
 
 func TestCutFileIsRefused(t *testing.T) {
-	for _, name := range []string{"syseg2", "syseg1", "syseg1-from-start"} {
+	for _, name := range []string{"syseg2", "syseg2-codec2", "syseg1", "syseg1-from-start"} {
 		data := golden.ReadHex(t, "testdata/"+name+".golden")
 		for n := range data {
 			_, _, err := AppendColumns(nil, nil, data[:n])
