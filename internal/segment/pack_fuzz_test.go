@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"math"
 	"slices"
 	"testing"
 
@@ -115,8 +116,9 @@ func makeSound(data []byte) {
 // FuzzPack reads any bytes as a pack, with the checksums of its index made right: they are
 // refused with a place, or what is read is what the index says.
 func FuzzPack(f *testing.F) {
-	_, _, data := goldenPackFile(f)
-	f.Add(data)
+	for _, name := range []string{"pack", "pack-codec1"} {
+		f.Add(golden.ReadHex(f, "testdata/"+name+".golden"))
+	}
 	fs := fsys.NewMem()
 	many := make([]column, 300)
 	for i := range many {
@@ -131,7 +133,8 @@ func FuzzPack(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data = slices.Clone(data)
 		makeSound(data)
-		fuzzing.Bounded(t, len(data), func() {
+		// The columns that are read last, and those that are remembered, grow step by step.
+		fuzzing.Bounded(t, len(data)+4*longColumns, func() {
 			p := &Pack{size: int64(len(data))}
 			if len(data) < packHeaderBytes+packFooterBytes {
 				return // refused by its size
@@ -166,4 +169,65 @@ func readEverything(t *testing.T, r *PackReader, n int) {
 	if err != nil {
 		placed(t, err, n)
 	}
+}
+
+// FuzzPackRoundTrip writes points as a pack, whose blocks are those of an hour or of several,
+// and as segment files: under each policy they come back bit by bit. Three bytes are a point:
+// how long after the one before, and what of a value.
+func FuzzPackRoundTrip(f *testing.F) {
+	f.Add([]byte{0x12, 1, 2, 3, 4, 5, 6, 7, 8, 9})
+	f.Add(append(bytes.Repeat([]byte{0x23, 10, 0, 1}, 300), bytes.Repeat([]byte{0xff, 0x80, 0xf0}, 40)...))
+	var d Decoder
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) < 4 || len(data) > 3<<12 {
+			return
+		}
+		ts, values := fuzzedPoints(data)
+		for _, policy := range []codec.Policy{codec.Fast, codec.Balanced} {
+			fs := fsys.NewMem()
+			w, err := CreatePack(fs, PackOptions{NowMS: 1, Bucket: someDay, Width: base.Day, Policy: policy})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for id := range base.SeriesID(2) { // the second shares the times of the first
+				if err := w.Append(id, ts, values); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e, err := w.Finish()
+			if err == nil {
+				err = VerifyPack(fs, e, nil)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := openReader(t, fs, e, nil)
+			r.DecodeWith(&d)
+			for id := range base.SeriesID(2) {
+				got, err := readAllOf(r, id)
+				if err != nil || !samePoints(got.ts, got.values, ts, values) {
+					t.Fatalf("policy %d: %v %x became %v %x, error %v", policy, ts, values, got.ts, got.values, err)
+				}
+			}
+		}
+	})
+}
+
+// fuzzedPoints makes points of a day from bytes.
+func fuzzedPoints(data []byte) (ts []int64, values []float64) {
+	unit := []int64{1, 1e6, 1e9, 60e9}[data[0]&3]
+	power := powers[data[0]>>2&15%(maxExponent+1)]
+	at, number := someDay, int64(0)
+	for data = data[1:]; len(data) >= 3; data = data[3:] {
+		number += int64(int8(data[1])) << (data[2] & 15)
+		v := float64(number) / power
+		if data[2] >= 0xf0 {
+			v = math.Float64frombits(uint64(data[1])<<56 | uint64(data[2])) // of any kind
+		}
+		ts, values = append(ts, at), append(values, v)
+		if at += (int64(data[0]) + 1) * unit; at >= someDay+base.Day {
+			break
+		}
+	}
+	return ts, values
 }
