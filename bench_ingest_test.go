@@ -153,3 +153,22 @@ func reportIngest(b *testing.B, acknowledged, all time.Duration, points int) {
 	b.ReportMetric(float64(acknowledged.Nanoseconds())/float64(points), "ack-cpu-ns/point")
 	b.ReportMetric(float64(all.Nanoseconds())/float64(points), "all-cpu-ns/point")
 }
+
+// BenchmarkBatchAdd fills batches.
+func BenchmarkBatchAdd(b *testing.B) {
+	db, err := Open(b.TempDir(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	series, batch := fleetSeries(b, db), db.NewBatch()
+	for b.Loop() {
+		batch.Reset()
+		for i, s := range series {
+			batch.Add(s, benchStart, float64(i))
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchSeries, "ns/point")
+	if err := db.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
