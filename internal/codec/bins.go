@@ -26,6 +26,7 @@ type class struct {
 // binWriter is the memory for finding bins.
 type binWriter struct {
 	counted [classes]class
+	present [classes / 64]uint64 // bit k: class k has residuals
 	used    []class
 	classOf []uint16 // of each residual
 	bins    []class
@@ -41,10 +42,9 @@ func side(distance uint64) int {
 	return exactClasses + (n-5)*4 + int(distance>>(n-3)&3)
 }
 
-// count sorts the residuals into classes.
-func (b *binWriter) count(residuals []int64) {
-	middle := sampledMedian(residuals)
-	b.counted = [classes]class{}
+// count sorts the residuals into classes of how far they lie from middle.
+func (b *binWriter) count(residuals []int64, middle int64) {
+	b.present = [classes / 64]uint64{}
 	b.classOf = resized(b.classOf, len(residuals))
 	for i, r := range residuals {
 		var k int
@@ -54,17 +54,18 @@ func (b *binWriter) count(residuals []int64) {
 			k = sideClasses - 1 - side(uint64(middle)-uint64(r)-1)
 		}
 		b.classOf[i] = uint16(k)
-		c := &b.counted[k]
-		if c.count == 0 {
-			c.low, c.high, c.last = r, r, k
+		c, bit := &b.counted[k], uint64(1)<<(k&63)
+		if b.present[k>>6]&bit == 0 {
+			b.present[k>>6] |= bit
+			*c = class{r, r, 0, k}
 		}
 		c.low, c.high = min(c.low, r), max(c.high, r)
 		c.count++
 	}
 	b.used = b.used[:0]
-	for _, c := range b.counted {
-		if c.count > 0 {
-			b.used = append(b.used, c)
+	for i, word := range b.present {
+		for ; word != 0; word &= word - 1 {
+			b.used = append(b.used, b.counted[64*i+bits.TrailingZeros64(word)])
 		}
 	}
 	for len(b.used) > mostClasses {
@@ -88,11 +89,11 @@ func halved(used []class) []class {
 	return out
 }
 
-// find sets bins to the cheapest ones of all residuals, for so many states, and returns
-// about how many bits they all take. If that is surely more than limit it only says so. No
-// bin has more than 63 bits, since no class has.
-func (b *binWriter) find(residuals []int64, stateBits uint, limit int) int {
-	b.count(residuals)
+// find sets bins to the cheapest ones of all residuals, of which middle is one, for so many
+// states, and returns about how many bits they all take. If that is surely more than limit
+// it only says so. No bin has more than 63 bits, since no class has.
+func (b *binWriter) find(residuals []int64, middle int64, stateBits uint, limit int) int {
+	b.count(residuals, middle)
 	if least := b.leastBits(len(residuals)); least > limit {
 		return least
 	}
@@ -100,8 +101,10 @@ func (b *binWriter) find(residuals []int64, stateBits uint, limit int) int {
 		tableBits = widthBits + 3 // of a bin, beside its weight and what follows
 		nearBits  = 8             // of a distance, which is mostly that short; those of noise are not
 	)
-	var cost [mostClasses + 1]int64
+	var cost [mostClasses + 1]int64 // of what is before a class
+	var head [mostClasses + 1]int64 // that, and the head of a bin which begins there
 	var from [mostClasses + 1]int
+	head[0] = int64(stateBits+tableBits) << logShift
 	all, most := logarithm(uint64(len(residuals))), int64(stateBits)<<logShift
 	for j := 1; j <= len(b.used); j++ {
 		cost[j] = math.MaxInt64
@@ -113,14 +116,14 @@ func (b *binWriter) find(residuals []int64, stateBits uint, limit int) int {
 				break
 			}
 			each := min(all-logarithm(uint64(count)), most) + int64(width)<<logShift
-			head := stateBits + tableBits
-			if i > 0 {
-				distance := uint64(b.used[i].low) - uint64(b.used[from[i]].low)
-				head += uint(max(bits.Len64(distance), nearBits) - nearBits)
-			}
-			if c := cost[i] + int64(count)*each + int64(head)<<logShift; c < cost[j] {
+			if c := head[i] + int64(count)*each; c < cost[j] {
 				cost[j], from[j] = c, i
 			}
+		}
+		if j < len(b.used) {
+			distance := uint64(b.used[j].low) - uint64(b.used[from[j]].low)
+			far := max(bits.Len64(distance), nearBits) - nearBits
+			head[j] = cost[j] + int64(stateBits+tableBits+uint(far))<<logShift
 		}
 	}
 	b.bins = b.bins[:0]

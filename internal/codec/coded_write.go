@@ -44,41 +44,49 @@ func (w *streamWriter) appendCoded(dst []byte, best int, c *coder) (_ []byte, do
 	limit := max(best*100/percent, best-len(w.residuals[0])/2)
 	h := w.header
 	h.kind = kindCoded
-	h.order = w.bestCoded(limit, c)
+	var size int
+	if h.order, size = w.bestCoded(limit, c); size > 8*limit || len(c.bins) < minBins {
+		return dst, false
+	}
 	start := len(dst)
 	dst = h.append(dst)
 	body := len(dst)
-	dst = w.appendLeads(dst, h.order)
-	dst, done = c.append(dst, w.residuals[h.order], limit)
-	if !done || len(dst)-body >= limit {
+	dst = c.append(w.appendLeads(dst, h.order), w.residuals[h.order])
+	if len(dst)-body >= limit {
 		return dst[:start], false
 	}
 	return dst, true
 }
 
 // bestCoded returns the order in which a coded body is likely the smallest: that in which
-// the residuals spread least, unless others come so close that their bins must tell. Among
-// bins too large for limit it does not matter.
-func (w *streamWriter) bestCoded(limit int, c *coder) (best byte) {
+// the residuals spread least, unless others come so close that their bins must tell. It
+// leaves the bins of that order in c, and returns about how many bits they take.
+func (w *streamWriter) bestCoded(limit int, c *coder) (best byte, size int) {
 	var spreads [maxOrder + 1]int
+	var middles [maxOrder + 1]int64
 	for o := range spreads {
-		if spreads[o] = spread(w.residuals[o]); spreads[o] < spreads[best] {
+		if spreads[o], middles[o] = spread(w.residuals[o]); spreads[o] < spreads[best] {
 			best = byte(o)
 		}
 	}
-	near, least, size := spreads[best]+spreads[best]/nearSpread, 0, 0
-	for o, s := range spreads {
-		if s > near || byte(o) == best {
+	find := func(o byte) int {
+		return c.find(w.residuals[o], middles[o], stateBitsFor(len(w.residuals[o])), 8*limit)
+	}
+	near, found := spreads[best]+spreads[best]/nearSpread, byte(maxOrder+1)
+	for i := range spreads {
+		o := byte(maxOrder - i) // noise, where there is much to find, is of order 0, the last
+		if spreads[o] > near {
 			continue
 		}
-		if least == 0 {
-			least = c.find(w.residuals[best], stateBitsFor(len(w.residuals[best])), 8*limit)
+		if s := find(o); found > maxOrder || s < size {
+			best, size = o, s
 		}
-		if size = c.find(w.residuals[o], stateBitsFor(len(w.residuals[o])), 8*limit); size < least {
-			best, least = byte(o), size
-		}
+		found = o
 	}
-	return best
+	if found != best {
+		size = find(best)
+	}
+	return best, size
 }
 
 // stateBitsFor returns how many bits a state has for so many residuals: more make the code
@@ -87,13 +95,9 @@ func stateBitsFor(residuals int) uint {
 	return uint(min(max(bits.Len(uint(residuals))-3, minStateBits), maxStateBits-1))
 }
 
-// append appends the body of the residuals, unless they are all of one bin or would surely
-// take more than limit bytes.
-func (c *coder) append(dst []byte, residuals []int64, limit int) (_ []byte, done bool) {
+// append appends the body of the residuals, for which find has set the bins.
+func (c *coder) append(dst []byte, residuals []int64) []byte {
 	stateBits := stateBitsFor(len(residuals))
-	if size := c.find(residuals, stateBits, 8*limit); size > 8*limit || len(c.bins) < minBins {
-		return dst, false
-	}
 	for len(c.bins) > 1<<stateBits/2 {
 		stateBits++
 	}
@@ -127,7 +131,7 @@ func (c *coder) append(dst []byte, residuals []int64, limit int) (_ []byte, done
 		w.put(uint64(s&0xfff), uint(s>>12&15))
 		w.put(uint64(r)-uint64(b.low), b.width())
 	}
-	return w.finish(), true
+	return w.finish()
 }
 
 func (c *class) width() uint { return uint(bits.Len64(uint64(c.high) - uint64(c.low))) }

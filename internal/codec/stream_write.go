@@ -111,13 +111,12 @@ func (w *streamWriter) bestPacked() (order byte, size int) {
 	return order, size
 }
 
-// spread returns how many bits the residuals take around their middle, roughly: where it
-// is the least, so are they when they are coded.
-func spread(residuals []int64) int {
-	middle := sampledMedian(residuals)
-	n := 0
+// spread returns how many bits the residuals take around their middle, roughly, and that:
+// where it is the least, so are they when they are coded.
+func spread(residuals []int64) (n int, middle int64) {
+	middle = sampledMedian(residuals)
 	for _, r := range residuals {
 		n += bits.Len64(zigzag(r - middle))
 	}
-	return n
+	return n, middle
 }
