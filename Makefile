@@ -6,7 +6,7 @@ BIN := bin/sydradb
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## ingest a small real data set, find and query it, draw a chart
@@ -33,6 +33,18 @@ bench: ## ingest, scans, flush, merge, replay and look-ups; three minutes
 bench-all: ## the benchmarks of every package of the root module as well
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
+BENCH_RUNS ?= 3
+
+.PHONY: bench-compare
+bench-compare: ## race other engines, write bench/RESULTS.md and charts; BENCH_ONLY=phase,... runs a part, writes nothing
+	go vet -tags peers ./bench/...
+	go build -tags peers -o bin/bench-compare ./bench/cmd/bench-compare
+	bin/bench-compare -runs $(BENCH_RUNS) $(if $(BENCH_ONLY),-phase $(BENCH_ONLY),-out bench)
+
+.PHONY: bench-report
+bench-report: ## bench/RESULTS.md and charts once more, from bench/results.json
+	go run ./bench/cmd/bench-compare -rewrite -out bench
+
 .PHONY: fuzz
 fuzz: ## every fuzz target, a minute each (FUZZTIME=10m for longer)
 	FUZZTIME=$${FUZZTIME:-60s} scripts/fuzz.sh
@@ -47,5 +59,5 @@ torture: ## 200,000 power cuts and 50,000 model scripts; SYDRADB_SEED=n begins e
 		go test -v -run '^Test(Crash|Model|ModelSettings|Faults)$$' -timeout 12h ./internal/engine
 
 .PHONY: tidy
-tidy: ## go.mod and go.sum of both modules
+tidy: ## go.mod and go.sum of all modules
 	@scripts/tidy.sh

@@ -6,8 +6,17 @@ require (
 	github.com/klauspost/compress v1.20.3
 	github.com/nakabonne/tstorage v0.3.6
 	github.com/prometheus/prometheus v0.315.0
+	golang.org/x/sys v0.49.0
 	gonum.org/v1/plot v0.17.0
 	modernc.org/sqlite v1.55.0
+)
+
+require (
+	github.com/RoaringBitmap/roaring/v2 v2.30.0 // indirect
+	github.com/bits-and-blooms/bitset v1.24.4 // indirect
+	github.com/klauspost/cpuid/v2 v2.0.12 // indirect
+	github.com/mschoch/smat v0.2.0 // indirect
+	github.com/zeebo/blake3 v0.2.4 // indirect
 )
 
 require (

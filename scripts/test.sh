@@ -15,7 +15,7 @@ export GOFLAGS="${GOFLAGS:+$GOFLAGS }-buildvcs=false"
 export GOTOOLCHAIN=local
 
 STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
-MODULES=(./... ./server/...) # the modules that go.work binds
+MODULES=(./... ./server/... ./bench/...) # the modules that go.work binds
 TIMEOUT=300s                 # for the tests of one package
 
 stage_format() {
@@ -44,6 +44,10 @@ stage_plant() { scripts/plant.sh; }
 
 stage_server() { go test -vet=off -timeout "$TIMEOUT" ./server/...; }
 
+# A small race of this engine alone. The peers, behind the tag of that name, are vetted
+# and built by "make bench-compare": compiling them takes longer than all of this.
+stage_bench() { go test -vet=off -timeout "$TIMEOUT" ./bench/...; }
+
 stage_fuzz() { scripts/fuzz.sh; }
 
 # The other systems are built and vetted, tests included, but nothing runs on them.
@@ -51,7 +55,7 @@ stage_darwin() { cross darwin; }
 stage_windows() { cross windows; }
 cross() { GOOS=$1 go build "${MODULES[@]}" && GOOS=$1 go vet "${MODULES[@]}"; }
 
-ALL=(format tidy vet staticcheck race test plant server fuzz darwin windows)
+ALL=(format tidy vet staticcheck race test plant server bench fuzz darwin windows)
 stages=("$@")
 [ $# -gt 0 ] || stages=("${ALL[@]}")
 for name in "${stages[@]}"; do

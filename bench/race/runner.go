@@ -38,7 +38,7 @@ type Plan struct {
 }
 
 // limit is what a phase may take: a worker that hangs must not hold up the race.
-const limit = 5 * time.Minute
+const limit = 10 * time.Minute
 
 // Run runs the phases, engine after engine in each run, and returns what the workers
 // found. What an engine fails at is part of that; an error means that the race itself

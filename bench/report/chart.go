@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -88,7 +89,7 @@ type decades struct{ floor float64 }
 func (d decades) Ticks(_, most float64) []plot.Tick {
 	var out []plot.Tick
 	for i := 0.0; i <= most; i++ {
-		out = append(out, plot.Tick{Value: i, Label: number(d.floor * math.Pow(10, i))})
+		out = append(out, plot.Tick{Value: i, Label: strconv.FormatFloat(d.floor*math.Pow(10, i), 'g', 3, 64)})
 	}
 	return out
 }
@@ -119,6 +120,7 @@ func (c chart) write(file string) error {
 		p.Legend.Add(e, bars)
 	}
 	p.NominalX(c.labels...)
+	p.X.Min, p.X.Max = -0.5, float64(len(c.labels))-0.5
 	p.Y.Min = 0
 	p.Y.Max = math.Ceil(p.Y.Max) + 1 // room for the legend
 	return p.Save(vg.Points(130*float64(len(c.labels))+90), vg.Points(280), file)

@@ -28,6 +28,9 @@ var Kind = &engine.Kind{
 	Disk: disk,
 }
 
+// nameLabel holds the name of a series.
+const nameLabel = "__name__"
+
 type db struct {
 	*tsdb.DB
 	ctx    context.Context
@@ -55,7 +58,7 @@ func open(dir string, o engine.Options) (engine.Engine, error) {
 // Register implements engine.Engine. The reference comes with the first point.
 func (db *db) Register(name string, tags []engine.Tag) error {
 	pairs := make([]labels.Label, 0, 1+len(tags))
-	pairs = append(pairs, labels.Label{Name: labels.MetricName, Value: name})
+	pairs = append(pairs, labels.Label{Name: nameLabel, Value: name})
 	for _, t := range tags {
 		pairs = append(pairs, labels.Label{Name: t.Key, Value: t.Value})
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // every matches every series.
-var every = labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, ".+")
+var every = labels.MustNewMatcher(labels.MatchRegexp, nameLabel, ".+")
 
 // each calls use with the samples of each series that the matchers select.
 func (db *db) each(start, end int64, use func(chunkenc.Iterator) error, matchers ...*labels.Matcher) error {
@@ -69,7 +69,7 @@ func matchers(ls labels.Labels) []*labels.Matcher {
 func named(name string, tags []engine.Tag) []*labels.Matcher {
 	var out []*labels.Matcher
 	if name != "" {
-		out = append(out, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, name))
+		out = append(out, labels.MustNewMatcher(labels.MatchEqual, nameLabel, name))
 	}
 	for _, t := range tags {
 		out = append(out, labels.MustNewMatcher(labels.MatchEqual, t.Key, t.Value))

@@ -27,6 +27,8 @@ var Kind = &engine.Kind{
 	Skips: map[string]string{
 		"w2":  "it takes 8 KiB of memory for each series of an hour",
 		"wal": "it has no setting that keeps points in the log",
+
+		"scan": "for each series of a partition it reads the file to its end",
 	},
 }
 
