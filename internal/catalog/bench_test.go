@@ -113,7 +113,7 @@ func BenchmarkAppendUnlogged(b *testing.B) {
 			regs = c.AppendUnlogged(regs[:0], rows)
 		}
 	})
-	c.SetLogged(c.AppendUnlogged(nil, rows)[1:])
+	c.SetLogged(nil, c.AppendUnlogged(nil, rows)[1:])
 	b.Run("rows=4000/new=1", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -177,6 +177,18 @@ func (c *Catalog) Pairs(dst []uint32, o base.Ordinal) []uint32 {
 	return dst
 }
 
+// AppendPairs is Pairs for several series: their pairs follow one another in dst, and where
+// those of each end is appended to ends.
+func (c *Catalog) AppendPairs(dst []uint32, ends []int, ordinals []base.Ordinal) ([]uint32, []int) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, o := range ordinals {
+		dst, _ = c.pairsLocked(dst, o)
+		ends = append(ends, len(dst))
+	}
+	return dst, ends
+}
+
 // AppendTags appends the pair numbers of a series' tags to dst, by rising key, and returns
 // its name, "" if it is known by its id alone. alive is false if o stands for none.
 func (c *Catalog) AppendTags(dst []uint32, o base.Ordinal) (name string, pairs []uint32, alive bool) {

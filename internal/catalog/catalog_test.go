@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -190,7 +191,7 @@ func TestNamelessSeriesTakesItsName(t *testing.T) {
 	if again, _ := c.ResolveID(id, nil); again != o {
 		t.Errorf("ResolveID = %d", again)
 	}
-	c.SetLogged(c.AppendUnlogged(nil, rowsOf(o)))
+	c.SetLogged(nil, c.AppendUnlogged(nil, rowsOf(o)))
 	if c.Unlogged() {
 		t.Fatal("still unlogged")
 	}
@@ -220,14 +221,14 @@ func TestNameWaitsForTheLog(t *testing.T) {
 	o, _ := c.ResolveID(KeyID([]byte("a|{}")), nil)
 	before := c.AppendUnlogged(nil, rowsOf(o))
 	resolve(t, c, "a")
-	if fresh := c.SetLogged(before); len(fresh) != 1 {
+	if fresh := c.SetLogged(nil, before); len(fresh) != 1 {
 		t.Errorf("logged %v", fresh)
 	}
 	regs := c.AppendUnlogged(nil, rowsOf(o))
 	if len(regs) != 1 || regs[0].Name != "a" {
 		t.Fatalf("registrations %v", regs)
 	}
-	if fresh := c.SetLogged(regs); len(fresh) != 1 || c.Unlogged() {
+	if fresh := c.SetLogged(nil, regs); len(fresh) != 1 || c.Unlogged() {
 		t.Errorf("logged %v, unlogged %v", fresh, c.Unlogged())
 	}
 }
@@ -266,10 +267,10 @@ func TestUnlogged(t *testing.T) {
 	if r := regs[1]; r.Name != "s70" || r.ID != c.ID(70) || !slices.Equal(r.Tags, tagsOf("a", "1", "b", "70")) {
 		t.Errorf("registration %v", r)
 	}
-	if fresh := c.SetLogged(regs); len(fresh) != 3 || fresh[1].Ordinal != 70 {
+	if fresh := c.SetLogged(nil, regs); len(fresh) != 3 || fresh[1] != 70 {
 		t.Errorf("logged %v", fresh)
 	}
-	if fresh := c.SetLogged(regs); len(fresh) != 0 {
+	if fresh := c.SetLogged(nil, regs); len(fresh) != 0 {
 		t.Errorf("logged again: %v", fresh)
 	}
 	if got := c.AppendUnlogged(nil, rowsOf(150, 3, 70)); len(got) != 0 {
@@ -284,12 +285,41 @@ func TestUnlogged(t *testing.T) {
 			t.Errorf("tags of %s: %v", r.Name, r.Tags)
 		}
 	}
-	c.SetLogged(regs)
+	c.SetLogged(nil, regs)
 	if c.Unlogged() {
 		t.Error("still unlogged")
 	}
 	if got := c.AppendUnlogged(nil, rowsOf(all...)); got != nil {
 		t.Errorf("registrations %v", got)
+	}
+}
+
+// TestUnloggedUsesMemoryAgain asks for series with none to many tags, in one slice again
+// and again.
+func TestUnloggedUsesMemoryAgain(t *testing.T) {
+	c := New(dict.New(), Options{})
+	var all []base.Ordinal
+	for i := range 100 {
+		var tags []string
+		for k := range i * 7 % 45 {
+			tags = append(tags, fmt.Sprint("k", k+10), fmt.Sprint(i))
+		}
+		all = append(all, resolve(t, c, fmt.Sprint("s", i), tags...))
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	var regs []base.Registration
+	for range 100 {
+		rng.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+		regs = c.AppendUnlogged(regs[:0], rowsOf(all[:rng.IntN(len(all))]...))
+		for _, r := range regs {
+			if !slices.Equal(r.Tags, tagsAt(c, r.Ordinal)) {
+				t.Fatalf("tags of %s: %v", r.Name, r.Tags)
+			}
+		}
+	}
+	one := rowsOf(all[0])
+	if got := testing.AllocsPerRun(100, func() { regs = c.AppendUnlogged(regs[:0], one) }); got > 1 {
+		t.Errorf("%v allocations", got)
 	}
 }
 
@@ -377,7 +407,7 @@ func TestConcurrentUse(t *testing.T) {
 				}
 				got[g] = append(got[g], o)
 				regs = c.AppendUnlogged(regs[:0], rowsOf(got[g]...))
-				c.SetLogged(regs)
+				c.SetLogged(nil, regs)
 				if name := c.Name(o); name != fmt.Sprint("s", i%7) {
 					t.Errorf("name %q", name)
 				}
@@ -403,7 +433,7 @@ func TestKnownSeriesAllocatesNothing(t *testing.T) {
 	tags := tagsOf("a", "1", "b", "2", "c", "3")
 	o, _ := c.Resolve("n", tags)
 	rows := rowsOf(o)
-	c.SetLogged(c.AppendUnlogged(nil, rows))
+	c.SetLogged(nil, c.AppendUnlogged(nil, rows))
 	var pairs [8]uint32
 	got := testing.AllocsPerRun(100, func() {
 		c.Resolve("n", tags)

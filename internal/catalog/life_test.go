@@ -22,7 +22,7 @@ func TestKill(t *testing.T) {
 	c := newCatalog()
 	a := resolve(t, c, "a", "k", "v")
 	b := resolve(t, c, "b", "k", "w")
-	c.SetLogged(c.AppendUnlogged(nil, rowsOf(b)))
+	c.SetLogged(nil, c.AppendUnlogged(nil, rowsOf(b)))
 	id := c.ID(a)
 	if n := c.Kill([]base.Ordinal{a, 77, a, 1<<32 - 1}); n != 1 {
 		t.Errorf("killed %d", n)
@@ -121,7 +121,7 @@ func TestTableForgets(t *testing.T) {
 func TestRenew(t *testing.T) {
 	c := New(dict.New(), Options{Hash: func(key []byte) uint64 { return uint64(KeyID(key)) % 7 }, MaxSeries: 95})
 	mixed(t, c)
-	c.SetLogged(c.AppendUnlogged(nil, rowsOf(slices.Collect(c.Living())...)))
+	c.SetLogged(nil, c.AppendUnlogged(nil, rowsOf(slices.Collect(c.Living())...)))
 	fresh := resolve(t, c, "fresh", "own", "value")
 	resolve(t, c, "gone", "rare", "tag")
 	nameless, err := c.ResolveID(base.SeriesID(uint64(KeyID([]byte("late|{}")))%7+1<<40), nil)
@@ -153,7 +153,7 @@ func TestRenew(t *testing.T) {
 			t.Error("the new dictionary knows a tag of the dead")
 		}
 	}
-	n.SetLogged(n.AppendUnlogged(nil, rowsOf(fresh, nameless)))
+	n.SetLogged(nil, n.AppendUnlogged(nil, rowsOf(fresh, nameless)))
 	if n.Unlogged() || !c.Unlogged() {
 		t.Errorf("unlogged %v, in the old one %v", n.Unlogged(), c.Unlogged())
 	}
@@ -496,7 +496,7 @@ func TestLivesAgainstMaps(t *testing.T) {
 			},
 			"log": func(t *rapid.T) {
 				regs := l.catalog.AppendUnlogged(nil, rowsOf(some("logged")...))
-				l.catalog.SetLogged(regs)
+				l.catalog.SetLogged(nil, regs)
 				for _, reg := range regs {
 					if !l.unlogged[reg.Ordinal] {
 						t.Fatalf("%v is logged again", reg)

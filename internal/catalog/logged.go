@@ -11,7 +11,8 @@ import (
 func (c *Catalog) Unlogged() bool { return c.unloggedCount.Load() > 0 }
 
 // AppendUnlogged appends to dst a registration for each series of rows that no log
-// record has introduced yet, by rising ordinal, each once.
+// record has introduced yet, by rising ordinal, each once. It uses the memory of tags that
+// lie in dst behind its end.
 func (c *Catalog) AppendUnlogged(dst []base.Registration, rows []base.Row) []base.Registration {
 	if !c.Unlogged() {
 		return dst
@@ -34,29 +35,33 @@ func (c *Catalog) AppendUnlogged(dst []base.Registration, rows []base.Row) []bas
 // order, leaving out those that are not known. Requires: c.mu, for reading at least.
 func (c *Catalog) appendRegistrationsLocked(dst []base.Registration, ordinals []base.Ordinal) []base.Registration {
 	dst = slices.Grow(dst, len(ordinals))
-	var tags []base.Tag // of several series, cut into pieces: one allocation for many
+	var fresh []base.Tag // for several series, cut into pieces: one allocation for many
 	for _, o := range ordinals {
 		row, ok := c.mu.get(o)
 		if !ok {
 			continue
 		}
-		if cap(tags)-len(tags) < stackPairs {
-			tags = make([]base.Tag, 0, min(64, len(ordinals))*stackPairs)
+		tags := dst[:len(dst)+1][len(dst)].Tags[:0]
+		again := cap(tags) > 0
+		if !again {
+			if cap(fresh) < stackPairs {
+				fresh = make([]base.Tag, 0, min(64, len(ordinals))*stackPairs)
+			}
+			tags = fresh
 		}
-		name, all := c.describeLocked(tags, o)
-		dst = append(dst, base.Registration{Ordinal: o, ID: row.id, Name: name, Tags: slices.Clip(all[len(tags):])})
-		if len(all) <= cap(tags) {
-			tags = all
+		name, tags := c.describeLocked(tags, o)
+		if !again && len(tags) <= cap(fresh) {
+			tags, fresh = slices.Clip(tags), tags[len(tags):]
 		}
+		dst = append(dst, base.Registration{Ordinal: o, ID: row.id, Name: name, Tags: tags})
 	}
 	return dst
 }
 
 // SetLogged tells that a log record with these registrations has been written, and
-// returns those that no record before it held. A series that got its name after its
-// registration was made stays unlogged, and its registration is among them again when
-// the name is logged.
-func (c *Catalog) SetLogged(regs []base.Registration) (fresh []base.Registration) {
+// appends to dst the series that no record before it held. One that got its name after its
+// registration was made stays unlogged, and is among them again when the name is logged.
+func (c *Catalog) SetLogged(dst []base.Ordinal, regs []base.Registration) (fresh []base.Ordinal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, reg := range regs {
@@ -64,12 +69,12 @@ func (c *Catalog) SetLogged(regs []base.Registration) (fresh []base.Registration
 		if !ok || !c.isUnloggedLocked(reg.Ordinal) {
 			continue
 		}
-		fresh = append(fresh, reg)
+		dst = append(dst, reg.Ordinal)
 		if reg.Name != "" || !c.mu.named(row) {
 			c.markLoggedLocked(reg.Ordinal)
 		}
 	}
-	return fresh
+	return dst
 }
 
 func (c *Catalog) isUnloggedLocked(o base.Ordinal) bool {

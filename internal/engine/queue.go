@@ -39,6 +39,9 @@ func (p *requests) put(r *request) {
 	r.timer.Stop()
 	r.rows, r.deletion = nil, nil
 	r.regs = r.regs[:0]
+	if cap(r.regs) > 1<<13 {
+		r.regs = nil
+	}
 	if cap(r.frame) > 1<<20 {
 		r.frame = nil
 	}

@@ -43,7 +43,9 @@ type registry struct {
 	mu struct {
 		sync.Mutex
 		unsaved []base.Ordinal // in the log, not in the CATALOG file, in log order
-		pairs   []uint32       // reused
+		fresh   []base.Ordinal // reused, like what follows
+		pairs   []uint32
+		ends    []int
 	}
 }
 
@@ -111,13 +113,11 @@ func (r *registry) refresh(s *Series) error {
 // Requires: the write lock of the state, or no readers yet; the writer loop.
 func (r *registry) logged(regs []base.Registration) {
 	reg := r.now()
-	fresh := reg.catalog.SetLogged(regs)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, f := range fresh {
-		r.indexLocked(reg, f.Ordinal)
-		r.mu.unsaved = append(r.mu.unsaved, f.Ordinal)
-	}
+	r.mu.fresh = reg.catalog.SetLogged(r.mu.fresh[:0], regs)
+	r.indexLocked(reg, r.mu.fresh)
+	r.mu.unsaved = append(r.mu.unsaved, r.mu.fresh...)
 }
 
 // replayed takes note of a registration that recovery has read in the log. Readers see
@@ -144,7 +144,7 @@ func (r *registry) named(reg *register, o base.Ordinal) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.indexLocked(reg, o)
+	r.indexLocked(reg, []base.Ordinal{o})
 }
 
 // indexAll makes all series known to readers that recovery has found in the CATALOG file
@@ -153,17 +153,28 @@ func (r *registry) indexAll() {
 	reg := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	living := make([]base.Ordinal, 0, indexMany)
 	for o := range reg.catalog.Living() {
-		r.indexLocked(reg, o)
+		if living = append(living, o); len(living) == indexMany {
+			r.indexLocked(reg, living)
+			living = living[:0]
+		}
 	}
+	r.indexLocked(reg, living)
 	// A series that died may have come back under another ordinal.
 	r.mu.unsaved = slices.DeleteFunc(r.mu.unsaved, func(o base.Ordinal) bool { return !reg.catalog.Known(o) })
 }
 
-// indexLocked makes the series o known to readers. Requires: r.mu.
-func (r *registry) indexLocked(reg *register, o base.Ordinal) {
-	r.mu.pairs = reg.catalog.Pairs(r.mu.pairs[:0], o)
-	reg.index.Add(o, r.mu.pairs)
+// indexMany is how many series enter the index at a time: what passes from catalog to index
+// then stays in the processor's cache.
+const indexMany = 256
+
+// indexLocked makes series known to readers. Requires: r.mu.
+func (r *registry) indexLocked(reg *register, ordinals []base.Ordinal) {
+	for some := range slices.Chunk(ordinals, indexMany) {
+		r.mu.pairs, r.mu.ends = reg.catalog.AppendPairs(r.mu.pairs[:0], r.mu.ends[:0], some)
+		reg.index.AddMany(some, r.mu.pairs, r.mu.ends)
+	}
 }
 
 // takeUnsaved returns the series that the CATALOG file lacks, for a flush to append.

@@ -34,6 +34,21 @@ func (ix *Index) Add(o base.Ordinal, pairs []uint32) {
 	}
 }
 
+// AddMany is Add for several series. Their pairs follow one another in pairs; ends says where
+// those of each end.
+func (ix *Index) AddMany(ordinals []base.Ordinal, pairs []uint32, ends []int) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	start := 0
+	for i, o := range ordinals {
+		ix.mu.all.add(uint32(o))
+		for _, pair := range pairs[start:ends[i]] {
+			ix.mu.add(pair, uint32(o))
+		}
+		start = ends[i]
+	}
+}
+
 // Len returns the number of series in the index.
 func (ix *Index) Len() int {
 	ix.mu.RLock()
