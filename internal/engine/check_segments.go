@@ -16,6 +16,7 @@ type segmentChecker struct {
 	data      []byte
 	ts        []int64
 	values    []float64
+	decoder   segment.Decoder
 	strangers map[base.SeriesID]bool // series of segment files that nothing has introduced
 }
 
@@ -158,7 +159,7 @@ func (s *segmentChecker) load(e *manifest.Entry) (err error) {
 	if s.data, err = segment.Load(s.fs, *e, s.data); err != nil {
 		return err
 	}
-	s.ts, s.values, err = segment.AppendColumns(s.ts[:0], s.values[:0], s.data)
+	s.ts, s.values, err = s.decoder.AppendColumns(s.ts[:0], s.values[:0], s.data)
 	return err
 }
 

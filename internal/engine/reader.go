@@ -327,7 +327,7 @@ func (r *seriesReader) readSegment(dst *columns, e *manifest.Entry) error {
 		r.cache.put(key, data)
 	}
 	var err error
-	dst.times, dst.values, err = segment.AppendColumns(dst.times, dst.values, data)
+	dst.times, dst.values, err = r.packs.decoder.AppendColumns(dst.times, dst.values, data)
 	if err != nil {
 		return &base.CorruptionError{File: e.Path, Offset: base.WholeFile, Part: "segment", Err: err}
 	}

@@ -21,7 +21,8 @@ type packReader struct {
 	inUse  bool
 }
 
-// packReaders keeps packs ready. What they decode they remember together.
+// packReaders keeps packs ready. What they decode they remember together; segment files are
+// decoded in the same memory.
 type packReaders struct {
 	byFile  map[*packFile]*packReader
 	idle    []*packReader // for their memory

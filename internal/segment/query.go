@@ -21,10 +21,11 @@ import (
 // and PackReader do.
 func QueryRange(fs fsys.FS, dir string, entries []manifest.Entry, id base.SeriesID, start, end int64, dst []base.Point) ([]base.Point, error) {
 	var (
-		out    = dst
-		data   []byte
-		ts     []int64
-		values []float64
+		out     = dst
+		data    []byte
+		ts      []int64
+		values  []float64
+		decoder Decoder
 	)
 	for _, e := range entries {
 		if !e.IsPack() && e.SeriesID != id || e.EndTS < start || e.StartTS > end {
@@ -43,7 +44,7 @@ func QueryRange(fs fsys.FS, dir string, entries []manifest.Entry, id base.Series
 		if data, err = load(fs, file, e, data); err != nil {
 			return dst, err
 		}
-		if ts, values, err = AppendColumns(ts[:0], values[:0], data); err != nil {
+		if ts, values, err = decoder.AppendColumns(ts[:0], values[:0], data); err != nil {
 			return dst, inFile(err, file)
 		}
 		from, to := cut(ts, start, end)

@@ -97,16 +97,17 @@ func (d *Dir) Points(fn func(id base.SeriesID, ts int64, value float64) error) (
 
 func (d *Dir) segments(s *Stats, fn func(base.SeriesID, int64, float64) error) error {
 	var (
-		data   []byte
-		ts     []int64
-		values []float64
-		err    error
+		data    []byte
+		ts      []int64
+		values  []float64
+		decoder segment.Decoder
+		err     error
 	)
 	for _, e := range d.entries {
 		if data, err = segment.Load(d.fs, e, data); err != nil {
 			return err
 		}
-		if ts, values, err = segment.AppendColumns(ts[:0], values[:0], data); err != nil {
+		if ts, values, err = decoder.AppendColumns(ts[:0], values[:0], data); err != nil {
 			return inFile(err, e.Path)
 		}
 		s.Segments++
