@@ -35,6 +35,7 @@ func Phases() []Phase {
 		{Name: "group", Workloads: []string{"w1"}, Needs: "merge", run: (*worker).group},
 		{Name: "find", Workloads: []string{"w2"}, Needs: "merge", run: (*worker).find},
 		{Name: "buckets", Workloads: []string{"year"}, Needs: "merge", run: (*worker).buckets},
+		{Name: "memory", Workloads: []string{"w2"}, run: (*worker).memory},
 		{Name: "wal", Workloads: []string{"w1"}, Dies: true, run: (*worker).wal},
 		{Name: "replay", Workloads: []string{"w1"}, Needs: "wal", run: (*worker).replay},
 	}

@@ -75,7 +75,6 @@ func (f *feed) writeAll(e engine.Engine, m *meter.Meter) (n int64, err error) {
 // through their handles, then the end.
 func (w *worker) ingest() error {
 	f := w.newFeed()
-	empty := meter.Heap()
 	e, err := w.open(false)
 	if err != nil {
 		return err
@@ -91,20 +90,13 @@ func (w *worker) ingest() error {
 	if err != nil {
 		return errors.Join(err, e.Close())
 	}
-	acknowledged := m.Cost()
-	w.timed("ingest", acknowledged, n)
-	if err := e.Flush(); err != nil {
-		return errors.Join(err, e.Close())
-	}
-	flushed := m.Cost()
-	w.memory(e, empty)
-	runtime.KeepAlive(f) // part of the empty program
-	m = meter.Start()
-	if err := e.Close(); err != nil {
+	w.timed("ingest", m.Cost(), n)
+	if err := errors.Join(e.Flush(), e.Close()); err != nil {
 		return err
 	}
-	closed := m.Cost()
-	w.timed("all in", meter.Cost{CPU: flushed.CPU + closed.CPU, Wall: flushed.Wall + closed.Wall}, n)
+	w.timed("all in", m.Cost(), n)
+	_, peak := meter.Resident()
+	w.value("peak memory", float64(peak))
 	return w.disk("closed")
 }
 
@@ -131,18 +123,33 @@ func (w *worker) firstPoints(e engine.Engine, f *feed) (meter.Cost, error) {
 	return m.Cost(), err
 }
 
-// memory measures what an open database takes beyond an empty program, with the handles
-// of all series and then without them.
-func (w *worker) memory(e engine.Engine, empty int64) {
+// memory measures what a database with all its points takes beyond an empty program, with
+// the handles of all series and then without them. It is a phase of its own, as it keeps
+// the processor busy.
+func (w *worker) memory() error {
+	f := w.newFeed()
+	empty := meter.Heap()
+	e, err := w.open(false)
+	if err != nil {
+		return err
+	}
+	_, err = w.firstPoints(e, f)
+	if err == nil {
+		_, err = f.writeAll(e, meter.Start())
+	}
+	if err = errors.Join(err, e.Flush()); err != nil {
+		return errors.Join(err, e.Close())
+	}
 	series := float64(w.work.Series)
 	_, peak := meter.Resident()
-	w.value("peak memory", float64(peak))
 	w.value("heap with handles", float64(meter.Heap()-empty)/series)
 	e.Forget()
 	w.value("heap", float64(meter.Heap()-empty)/series)
 	resident, _ := meter.Resident()
 	w.value("resident", float64(resident)/series)
 	w.value("peak over resident", float64(peak-resident))
+	runtime.KeepAlive(f) // part of the empty program
+	return e.Close()
 }
 
 // merge brings the files into their final form.

@@ -89,7 +89,7 @@ type decades struct{ floor float64 }
 func (d decades) Ticks(_, most float64) []plot.Tick {
 	var out []plot.Tick
 	for i := 0.0; i <= most; i++ {
-		out = append(out, plot.Tick{Value: i, Label: strconv.FormatFloat(d.floor*math.Pow(10, i), 'g', 3, 64)})
+		out = append(out, plot.Tick{Value: i, Label: strconv.FormatFloat(d.floor*math.Pow(10, i), 'g', 6, 64)})
 	}
 	return out
 }

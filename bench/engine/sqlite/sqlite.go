@@ -27,6 +27,8 @@ var Kind = &engine.Kind{
 	Disk: disk,
 	Once: true,
 	Skips: map[string]string{
+		"memory": "it keeps no series there",
+
 		"wal": "its log takes a page of 4 KiB for each series of a batch",
 	},
 }
