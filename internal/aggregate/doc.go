@@ -22,7 +22,7 @@
 //	A1  How the points are cut into columns and summaries changes no count, min, max,
 //	    first or last, and no other result by more than its rounding.
 //	A2  A window without points has no row, and takes no time.
-//	A3  A sum is right to the last bits whatever cancels, and overflows only if its
+//	A3  A sum is right to the last bits unless what cancels is 10^16 times as large, and overflows only if its
 //	    result does; so do averages, deviations and increases.
 //	A4  Nothing is allocated per point or per call, only for the rows and panes that are
 //	    kept, and that memory is used again after Reset.

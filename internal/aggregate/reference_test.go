@@ -224,6 +224,10 @@ type results interface {
 	AppendValues([]float64, Function) []float64
 }
 
+// pairSlack is how far a sum of pairs of floats may be off, as a share of the magnitudes of
+// what it adds: that counts where these are 10^16 times the result and more.
+const pairSlack = 1e-28
+
 // checkResults compares rows with the reference over the given series. Sums may be
 // off by slack times the magnitudes of what they add, too.
 func checkResults(t testing.TB, what string, got results, w Windows, functions []Function, series [][]point, slack float64) {
@@ -240,7 +244,7 @@ func checkResults(t testing.TB, what string, got results, w Windows, functions [
 			inside[k] = selected(w, i, points)
 			for _, p := range inside[k] {
 				if finite(p.v) {
-					magnitude += slack * math.Abs(p.v)
+					magnitude += (slack + pairSlack) * math.Abs(p.v)
 				}
 			}
 		}
