@@ -112,6 +112,26 @@ func TestFleet(t *testing.T) {
 	}
 }
 
+// What a point of W1 takes at least, in bytes, however it is encoded: the information in it.
+func TestInformation(t *testing.T) {
+	const (
+		mean, below   = noiseMean, 64 // noise below 64 has 47 bits behind the point, else 46
+		perCycle      = 20 + 29.5     // scrapes of a counter that grows and then stands
+		growing, gone = 20, 1.0 / 20  // of them it grows; the chance that it then stands
+		jitter        = 1.0 / 4       // share of the points
+	)
+	walk, gauge := math.Log2(2*walkStep+1), math.Log2(2*gaugeStep+1)
+	stop := -gone*math.Log2(gone) - (1-gone)*math.Log2(1-gone)
+	counter := (growing*(math.Log2(counterStep)+stop) + math.Log2(60)) / perCycle
+	share := 0.5 * math.Erfc((mean-below)/(noiseDeviation*math.Sqrt2))
+	noise := math.Log2(noiseDeviation*math.Sqrt(2*math.Pi*math.E)) + 47*share + 46*(1-share)
+	bytes := (walk+gauge+counter+noise)/4/8 + jitter*math.Log2(1000)/8
+	if bytes < 2.34 || bytes > 2.40 {
+		t.Errorf("%.3f bytes a point", bytes)
+	}
+	t.Logf("walk %.2f, gauge %.2f, counter %.2f, noise %.2f bits; %.3f bytes a point", walk, gauge, counter, noise, bytes)
+}
+
 func TestParseSeries(t *testing.T) {
 	tests := []struct {
 		text, name string
