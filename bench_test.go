@@ -39,15 +39,15 @@ func (f *fleet) step() []float64 {
 	for i := range f.values {
 		switch i % 4 {
 		case 0:
-			f.values[i] += float64(f.rng.IntN(21) - 10)
+			f.values[i] += float64(f.rng.IntN(11) - 5)
 		case 1:
-			f.values[i] = math.Round(f.values[i]*100+float64(f.rng.IntN(201)-100)) / 100
+			f.values[i] = math.Round(f.values[i]*100+float64(f.rng.IntN(101)-50)) / 100
 		case 2:
 			if f.rng.IntN(3) == 0 {
-				f.values[i] += float64(f.rng.IntN(1000))
+				f.values[i] += float64(f.rng.IntN(100))
 			}
 		case 3:
-			f.values[i] = f.rng.NormFloat64()
+			f.values[i] = 50 + 10*f.rng.NormFloat64()
 		}
 	}
 	return f.values
