@@ -113,7 +113,7 @@ func TestTableForgets(t *testing.T) {
 			}
 		}
 	}
-	if i := slices.IndexFunc(s.marks, func(m uint8) bool { return m != 0 }); i >= 0 || s.count != 0 {
+	if i := slices.IndexFunc(s.slots, func(slot uint64) bool { return slot != 0 }); i >= 0 || s.count != 0 {
 		t.Errorf("slot %d of an empty table is taken, %d series", i, s.count)
 	}
 }
