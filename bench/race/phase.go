@@ -58,8 +58,12 @@ type Result struct {
 	Run      int       `json:"run"` // from 1
 	Measures []Measure `json:"measures,omitempty"`
 	Faults   *Faults   `json:"faults,omitempty"`
-	Skipped  bool      `json:"skipped,omitempty"` // the engine cannot do this
-	Error    string    `json:"error,omitempty"`
+
+	// Parts are the shares of the engine's processor time by its packages, from a profile.
+	Parts map[string]float64 `json:"parts,omitempty"`
+
+	Skipped bool   `json:"skipped,omitempty"` // the engine cannot do this
+	Error   string `json:"error,omitempty"`
 }
 
 // Task is what a worker is told to do.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/pprof"
 	"slices"
 
 	"github.com/sydradb/sydradb/bench/engine"
@@ -25,12 +24,12 @@ func Work(kinds []*engine.Kind, text string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	stop, err := profile(task.Profile)
+	parts, err := profiled(task.Profile, w.kind.Module, func() { w.res.note(phase.run(w)) })
 	if err != nil {
 		return err
 	}
-	w.res.note(phase.run(w))
-	if err := errors.Join(stop(), json.NewEncoder(out).Encode(w.res)); err != nil {
+	w.res.Parts = parts
+	if err := json.NewEncoder(out).Encode(w.res); err != nil {
 		return err
 	}
 	if phase.Dies {
@@ -75,24 +74,6 @@ func kill() error {
 		return err
 	}
 	select {} // the signal may take a moment
-}
-
-// profile starts a processor profile, unless file is "".
-func profile(file string) (stop func() error, err error) {
-	if file == "" {
-		return func() error { return nil }, nil
-	}
-	f, err := os.Create(file)
-	if err != nil {
-		return nil, err
-	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() error {
-		pprof.StopCPUProfile()
-		return f.Close()
-	}, nil
 }
 
 // timed adds what n units of some work cost.

@@ -75,6 +75,7 @@ func (r *Report) page(charts []chart) string {
 	r.wall(&b)
 	b.WriteString("\n## Share of what Prometheus takes\n\nProcessor time, bytes and memory; medians.\n\n")
 	r.ratios(&b)
+	r.parted(&b)
 	r.correctness(&b)
 	r.failures(&b)
 	return b.String()

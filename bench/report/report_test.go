@@ -38,6 +38,8 @@ func example() *Report {
 		add(peer, run+1, "w3", "verify").Faults = &race.Faults{Points: 2_160_000, Rewrites: 21_734, Stale: int64(20 * run), Lost: 2}
 		add(ours, run+1, "w3", "ingest").Faults = &race.Faults{} // counts nothing: no row
 	}
+	add(ours, 1, "w1", "scan", race.Measure{Name: "scan", CPU: 4, Wall: 5}).Parts = map[string]float64{"codec": 0.6, "segment": 0.25, race.SystemPart: 0.135, "tags": 0.015}
+	add(ours, 2, "w1", "scan", race.Measure{Name: "scan", CPU: 6, Wall: 7}).Parts = map[string]float64{"codec": 0.8, "segment": 0.2}
 	add("slow", 1, "w1", "ingest", race.Measure{Name: "ingest", CPU: 6123.4, Wall: 7000})
 	add("slow", 1, "w1", "scan").Error = "worker: not\nfinished"
 	add("slow", 1, "w1", "group").Skipped = true
