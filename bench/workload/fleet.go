@@ -50,24 +50,24 @@ func FleetMetric(i int) engine.Tag {
 	return engine.Tag{Key: "metric", Value: "m" + strconv.Itoa(i%perHost)}
 }
 
-// year is a year, or some days of it, of one series of each kind.
+// year is a year, or some days of it, of one gauge.
 func year(days int) *Workload {
-	const series = 4
+	const series, kind = 1, 1
 	steps := days * 24 * 360
 	start := time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	w := &Workload{
 		Name:   "year",
-		Title:  fmt.Sprintf("%d series, %d days at 10 s", series, days),
+		Title:  fmt.Sprintf("one gauge, %d days at 10 s", days),
 		Series: series,
 		Points: series * int64(steps),
 		Start:  start,
 		End:    start + int64(steps)*stepMS,
 	}
 	w.describe = func(i int, tags []engine.Tag) (string, []engine.Tag) {
-		return "plant", append(tags, engine.Tag{Key: "kind", Value: strconv.Itoa(i)})
+		return "plant", append(tags, engine.Tag{Key: "sensor", Value: strconv.Itoa(i)})
 	}
 	w.source = func() Source {
-		return &scrapes{values: newValues(series, 4), series: series, steps: steps, start: start}
+		return &scrapes{values: newValues(series+kind, 4), kind: kind, series: series, steps: steps, start: start}
 	}
 	return w
 }
@@ -75,6 +75,7 @@ func year(days int) *Workload {
 // scrapes is the stream of series that are read all at once, in their order.
 type scrapes struct {
 	values        *values
+	kind          int // of the first series
 	series, steps int
 	start         int64
 	jitter        func(i int) int64 // nil: none
@@ -89,7 +90,7 @@ func (s *scrapes) Next(points []engine.Point) []engine.Point {
 	ts := s.start + int64(s.step)*stepMS
 	s.step++
 	for i := range s.series {
-		p := engine.Point{TS: ts, Value: s.values.next(i), Series: int32(i)}
+		p := engine.Point{TS: ts, Value: s.values.next(s.kind + i), Series: int32(i)}
 		if s.jitter != nil {
 			p.TS += s.jitter(i)
 		}
