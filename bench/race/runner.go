@@ -35,6 +35,9 @@ type Plan struct {
 	Start func(ctx context.Context, text string) *exec.Cmd
 	// Log takes a line for each result.
 	Log io.Writer
+	// Save takes all results so far whenever an engine is through with a workload; nil
+	// saves none.
+	Save func([]Result) error
 }
 
 // limit is what a phase may take: a worker that hangs must not hold up the race.
@@ -60,6 +63,9 @@ func (p *Plan) Run() ([]Result, error) {
 					results[i].Run = run
 				}
 				out = append(out, results...)
+				if err == nil && p.Save != nil {
+					err = p.Save(out)
+				}
 				if err != nil {
 					return out, err
 				}

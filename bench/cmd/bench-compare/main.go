@@ -77,9 +77,9 @@ func run() error {
 		return exec.CommandContext(ctx, self, "-worker", text)
 	}
 	plan.Log = os.Stderr
-	results, err := plan.Run()
-	if err != nil || *out == "" {
-		return err
+	if *out != "" {
+		plan.Save = func(results []race.Result) error { return report.New(&plan, results).Write(*out) }
 	}
-	return report.New(&plan, results).Write(*out)
+	_, err = plan.Run()
+	return err
 }
