@@ -80,7 +80,9 @@ type handleTable struct {
 	}
 }
 
-// handle returns a handle of the series o, nil if it is dead.
+// handle returns a handle of the series o, nil if it is dead. If reg is not in use any
+// more it makes none: a series that has died since is alive there still, and nobody would
+// come to its handle to leave the name.
 func (r *registry) handle(reg *register, o base.Ordinal) *Series {
 	h := &r.handles
 	h.mu.RLock()
@@ -95,7 +97,7 @@ func (r *registry) handle(reg *register, o base.Ordinal) *Series {
 		return s
 	}
 	id, named, alive := reg.catalog.Lookup(o)
-	if !alive {
+	if !alive || reg != r.now() {
 		return nil
 	}
 	s = &Series{engine: r.engine, id: id}

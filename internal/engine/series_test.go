@@ -75,6 +75,39 @@ func TestHandleOutlivesItsSeries(t *testing.T) {
 	}
 }
 
+// TestHandleOfAnEarlierRegister asks for a series by a register that has been renewed, as a
+// query may that was captured before: it died since, and nothing would tell its handle.
+func TestHandleOfAnEarlierRegister(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{MergeOff: true})
+	die := func(s *Series) {
+		_, err := e.Delete(t.Context(), Selector{IDs: []base.SeriesID{s.ID()}}, base.MinTime, base.MaxTime)
+		if err = errors.Join(err, e.Flush(t.Context()), e.Compact(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var both [2]*Series
+	for i, name := range []string{"a", "b"} {
+		s, err := e.Resolve(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, e, s, 1, 1)
+		both[i] = s
+	}
+	before := e.reg.now()
+	die(both[0])
+	if h := e.reg.handle(before, both[1].Ordinal()); h != both[1] {
+		t.Error("the handle that there is was not found")
+	}
+	die(both[1])
+	if e.reg.now() == before || !before.catalog.Known(both[1].Ordinal()) {
+		t.Fatal("the register was not renewed before the series died")
+	}
+	if h := e.reg.handle(before, both[1].Ordinal()); h != nil {
+		t.Error("a dead series has got a handle that knows no name")
+	}
+}
+
 // TestHandlesAreShared resolves the same series from several goroutines.
 func TestHandlesAreShared(t *testing.T) {
 	e, err := Open(fsys.NewMem(), Options{})
