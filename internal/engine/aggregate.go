@@ -37,6 +37,11 @@ func (e *Engine) Aggregate(ctx context.Context, a Aggregation) (*Aggregates, err
 	if err := e.usable(); err != nil {
 		return nil, err
 	}
+	for _, f := range a.Functions {
+		if !f.Valid() {
+			return nil, fmt.Errorf("%w: no such function: %v", ErrInvalidQuery, f)
+		}
+	}
 	snap, err := e.state.snapshot(a.Selector, a.MaxSeries)
 	if err != nil {
 		return nil, err
@@ -63,6 +68,7 @@ func within(w aggregate.Windows, snap *snapshot) aggregate.Windows {
 	switch {
 	case w.Start > base.MinTime:
 	case w.Step > 0:
+		w.Start = base.MinTime // before which nothing is, and from which one can go back
 		w.Start -= (w.Start%w.Step + w.Step) % w.Step
 	case w.Step == 0 && w.Range == 0 && first <= last:
 		w.Start = min(first, w.End)

@@ -255,12 +255,14 @@ func TestAggregationLimits(t *testing.T) {
 		err              error
 	}{
 		{"none", func(*Aggregation) {}, 3, 6, nil},
+		{"before time itself", func(a *Aggregation) { a.Start, a.End = math.MinInt64, math.MaxInt64 }, 3, 6, nil},
 		{"parallel", func(a *Aggregation) { a.Parallel = 8 }, 3, 6, nil},
 		{"just enough", func(a *Aggregation) { a.MaxSeries, a.MaxPoints = 3, 6 }, 3, 6, nil},
 		{"series", func(a *Aggregation) { a.MaxSeries = 2 }, 0, 0, ErrLimit},
 		{"windows with a result", func(a *Aggregation) { a.MaxPoints = 5 }, 2, 4, ErrLimit},
 		{"one group", func(a *Aggregation) { a.Grouped, a.MaxPoints = true, 2 }, 1, 2, nil},
 		{"negative step", func(a *Aggregation) { a.Step = -1 }, 0, 0, ErrInvalidQuery},
+		{"no such function", func(a *Aggregation) { a.Functions = []aggregate.Function{aggregate.Rate + 1} }, 0, 0, ErrInvalidQuery},
 		{"too many windows", func(a *Aggregation) { a.Step = 1 }, 0, 0, ErrInvalidQuery},
 		{"an empty range", func(a *Aggregation) { a.Start, a.End = 5, 4 }, 0, 0, nil},
 		{"no points there", func(a *Aggregation) { a.Start = 1001 * base.Hour }, 0, 0, nil},
