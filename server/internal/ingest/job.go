@@ -56,6 +56,8 @@ type Job struct {
 	now       Progress // what was read, committed or not
 	committer *committer
 	chunk     *chunk
+
+	horizons map[*sydradb.Series]int64 // of the series of this chunk: asked for once
 }
 
 // chunk is some points on their way and what was read up to their end.
@@ -118,6 +120,7 @@ func (j *Job) commit() {
 	j.committer.full <- j.chunk
 	j.chunk = <-j.committer.free
 	j.chunk.bytes, j.chunk.points = 0, j.chunk.points[:0]
+	clear(j.horizons)
 }
 
 // UnusableError means that an input makes no sense as a whole, such as a CSV file whose
@@ -181,7 +184,15 @@ func (f *fileRun) run(ctx context.Context, in io.Reader) error {
 // Add implements Points. A point that retention would not keep is refused here, where
 // the line can be named.
 func (f *fileRun) Add(s *sydradb.Series, ts int64, value float64) error {
-	if horizon := f.DB.Horizon(s.Name()); ts < horizon {
+	horizon, known := f.horizons[s]
+	if !known {
+		horizon = f.DB.Horizon(s.Name())
+		if f.horizons == nil {
+			f.horizons = make(map[*sydradb.Series]int64)
+		}
+		f.horizons[s] = horizon
+	}
+	if ts < horizon {
 		return fmt.Errorf("%w: points before %s have expired", sydradb.ErrTooOld, literal.AppendClock(nil, horizon))
 	}
 	f.chunk.points = append(f.chunk.points, point{s, ts, value})
