@@ -60,7 +60,9 @@ func (db *db) Register(name string, tags []engine.Tag) error {
 	pairs := make([]labels.Label, 0, 1+len(tags))
 	pairs = append(pairs, labels.Label{Name: nameLabel, Value: name})
 	for _, t := range tags {
-		pairs = append(pairs, labels.Label{Name: t.Key, Value: t.Value})
+		if t.Value != "" { // which is to the engine as if it were not there
+			pairs = append(pairs, labels.Label{Name: t.Key, Value: t.Value})
+		}
 	}
 	db.labels = append(db.labels, labels.New(pairs...))
 	db.refs = append(db.refs, 0)
