@@ -42,8 +42,8 @@ type Aggregation struct {
 	// Functions are computed in one pass; at least one.
 	Functions []Function
 	// Start and End bound the times, both inclusive, in Unix nanoseconds, as in [Query].
-	// With [MinTime] windows begin at multiples of Step since 1970, or, without a Step,
-	// where the data does.
+	// With [MinTime] windows begin at multiples of Step since 1970; without a Step, the
+	// window of each result has the time of the first point in it.
 	Start, End int64
 	// Step is the distance of one window from the next; 0 makes one window of all points
 	// from Start to End.

@@ -1,6 +1,9 @@
 package aggregate
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Group aggregates several series into one: its rows are over the points of all of them.
 // Where it matters which series comes first, that is the order of Add. The zero Group is
@@ -9,11 +12,12 @@ import "slices"
 type Group struct {
 	windows Windows
 	rows    rows
+	since   int64
 }
 
 // Reset forgets all series. w must be valid.
 func (g *Group) Reset(w *Windows, functions []Function) {
-	g.windows = *w
+	g.windows, g.since = *w, math.MaxInt64
 	g.rows.reset(partsOf(functions))
 }
 
@@ -22,14 +26,21 @@ func (g *Group) Reset(w *Windows, functions []Function) {
 func (g *Group) Add(s *Series) {
 	s.complete()
 	g.rows.join(&s.rows)
+	g.since = min(g.since, s.since)
 }
 
 // Merge adds the rows of o, which has the windows and functions of g and series that come
 // after those of g. So several goroutines may work on one group.
-func (g *Group) Merge(o *Group) { g.rows.join(&o.rows) }
+func (g *Group) Merge(o *Group) {
+	g.rows.join(&o.rows)
+	g.since = min(g.since, o.since)
+}
 
 // Len returns the number of rows: of windows that have a value.
 func (g *Group) Len() int { return g.rows.len() }
+
+// Since returns the time of the first point that a window has, math.MaxInt64 if none has any.
+func (g *Group) Since() int64 { return g.since }
 
 // AppendTimes appends the times of the rows to dst, ascending.
 func (g *Group) AppendTimes(dst []int64) []int64 { return g.rows.appendTimes(dst, &g.windows) }

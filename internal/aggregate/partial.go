@@ -17,7 +17,8 @@ type Summary struct {
 // when more come; or of the points of a group in one window. Only the parts that the
 // functions need are kept; the others mean nothing.
 type partial struct {
-	count    int // of points, NaN included
+	count    int   // of points, NaN included
+	since    int64 // time of the first one, while points are still to come
 	sum      total
 	min, max float64 // NaN: none yet
 	ends     ends
@@ -85,6 +86,9 @@ func chunkSum(values []float64, need parts) total {
 // addNumbers adds points without NaN, at least one. sum is what chunkSum returns for them.
 func (p *partial) addNumbers(ts []int64, values []float64, sum total, need parts) {
 	last := len(values) - 1
+	if p.count == 0 {
+		p.since = ts[0]
+	}
 	if need.has(partEnds) {
 		p.ends.merge(&ends{ts[0], ts[last], values[0], values[last]}, p.count == 0)
 	}
@@ -112,6 +116,9 @@ func (p *partial) addNaN(ts int64, v float64, need parts) {
 	if math.Float64bits(v) == staleMarker {
 		return
 	}
+	if p.count == 0 {
+		p.since = ts
+	}
 	if need.has(partEnds) {
 		p.ends.merge(&ends{ts, ts, v, v}, p.count == 0)
 	}
@@ -123,7 +130,7 @@ func (p *partial) addNaN(ts int64, v float64, need parts) {
 // summarize makes p that of the points that s stands for. It has no spread.
 func (p *partial) summarize(s *Summary) {
 	*p = partial{
-		count: s.Count, sum: total{hi: s.Sum}, min: s.Min, max: s.Max,
+		count: s.Count, since: s.FirstTS, sum: total{hi: s.Sum}, min: s.Min, max: s.Max,
 		ends: ends{s.FirstTS, s.LastTS, s.First, s.Last},
 		resets: resets{
 			count: s.Count, firstTS: s.FirstTS, lastTS: s.LastTS, first: s.First, last: s.Last,
@@ -137,6 +144,9 @@ func (p *partial) summarize(s *Summary) {
 func (p *partial) merge(o *partial, need parts) {
 	if o.count == 0 {
 		return
+	}
+	if p.count == 0 {
+		p.since = o.since
 	}
 	if need.has(partEnds) {
 		p.ends.merge(&o.ends, p.count == 0)

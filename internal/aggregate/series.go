@@ -18,7 +18,8 @@ type Series struct {
 	length  int // how many points of a column fell into the last pane: a guess
 	slide   sliding
 	rows    rows
-	done    bool // the last pane has been closed
+	done    bool  // the last pane has been closed
+	since   int64 // time of the first point in a window; math.MaxInt64: none yet
 }
 
 // Reset forgets everything and prepares for the points of a series. w must be valid.
@@ -29,7 +30,7 @@ func (s *Series) Reset(w *Windows, functions []Function) {
 	s.slide.reset(s.need)
 	s.pane = s.windows.pane(math.MinInt64, s.count)
 	s.partial.clear()
-	s.done = false
+	s.done, s.since = false, math.MaxInt64
 }
 
 // AddColumns adds points: values[i] was at ts[i]. Times ascend, over all calls; those that
@@ -110,6 +111,7 @@ func (s *Series) closePane() {
 	if s.partial.count == 0 {
 		return
 	}
+	s.since = min(s.since, s.partial.since)
 	if s.windows.Range > s.windows.Step {
 		s.slide.add(s, s.pane.low, s.pane.high, &s.partial)
 	} else {
@@ -145,6 +147,12 @@ func (s *Series) complete() {
 func (s *Series) Len() int {
 	s.complete()
 	return s.rows.len()
+}
+
+// Since returns the time of the first point that a window has, math.MaxInt64 if none has any.
+func (s *Series) Since() int64 {
+	s.complete()
+	return s.since
 }
 
 // AppendTimes appends the times of the rows to dst, ascending.

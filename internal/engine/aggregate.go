@@ -46,12 +46,13 @@ func (e *Engine) Aggregate(ctx context.Context, a Aggregation) (*Aggregates, err
 	if err != nil {
 		return nil, err
 	}
+	whole := a.Start <= base.MinTime && a.Step == 0 && a.Range == 0
 	a.Windows = within(a.Windows, snap)
 	if err := a.Windows.Validate(); err != nil {
 		snap.release()
 		return nil, fmt.Errorf("%w: %w", ErrInvalidQuery, err)
 	}
-	it := &Aggregates{ctx: ctx, plan: a, snap: snap}
+	it := &Aggregates{ctx: ctx, plan: a, snap: snap, whole: whole}
 	it.order()
 	workers := make([]worker[*aggregate.Series], max(1, min(a.Parallel, len(snap.series))))
 	for i := range workers {
@@ -62,16 +63,14 @@ func (e *Engine) Aggregate(ctx context.Context, a Aggregation) (*Aggregates, err
 }
 
 // within returns those of w that can have points of snap. Where they are to begin with
-// time itself, they begin at a multiple of the step, or with the data.
+// time itself, they begin at a multiple of the step.
 func within(w aggregate.Windows, snap *snapshot) aggregate.Windows {
 	first, last := snap.bounds()
-	switch {
-	case w.Start > base.MinTime:
-	case w.Step > 0:
+	if w.Start <= base.MinTime {
 		w.Start = base.MinTime // before which nothing is, and from which one can go back
-		w.Start -= (w.Start%w.Step + w.Step) % w.Step
-	case w.Step == 0 && w.Range == 0 && first <= last:
-		w.Start = min(first, w.End)
+		if w.Step > 0 {
+			w.Start -= (w.Start%w.Step + w.Step) % w.Step
+		}
 	}
 	return w.Trim(first, last)
 }
@@ -100,6 +99,7 @@ func (s *snapshot) bounds() (first, last int64) {
 type Aggregates struct {
 	ctx     context.Context
 	plan    Aggregation
+	whole   bool // one window of all time: its time is that of the first point in it
 	snap    *snapshot
 	keys    [][]string // of the series of snap, if they are grouped: their values of plan.By
 	results *orderedResults[*aggregate.Series]
@@ -221,11 +221,15 @@ func (it *Aggregates) take() (*aggregate.Series, error) {
 
 // fill takes the values of the windows that have one.
 func (it *Aggregates) fill(from interface {
+	Since() int64
 	AppendTimes(dst []int64) []int64
 	AppendValues(dst []float64, f aggregate.Function) []float64
 }) {
 	c := &it.current
 	c.Times = from.AppendTimes(c.Times[:0])
+	if it.whole && len(c.Times) > 0 {
+		c.Times[0] = from.Since()
+	}
 	if c.Values == nil {
 		c.Values = make([][]float64, len(it.plan.Functions))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/sydradb/sydradb/internal/aggregate"
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/tags"
 )
 
 // aggregateOf returns the one result of a.
@@ -277,6 +278,51 @@ func TestAggregationLimits(t *testing.T) {
 	for _, parallel := range []int{1, 3} {
 		if _, _, err := count(ctx, func(a *Aggregation) { a.Parallel = parallel }); !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
+		}
+	}
+}
+
+// One window of all time has the time of the first point of each result, wherever the
+// points are and whatever else is in the same files.
+func TestOneWindowOfAll(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{MaxSegmentFiles: AlwaysPack})
+	for i, first := range []int64{-50, 20} {
+		s, err := e.Resolve("s", []base.Tag{{Key: "n", Value: fmt.Sprint(i)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeOne(t, e, s, first-1, math.Float64frombits(0x7ff0000000000002))
+		for k := range int64(100) {
+			writeOne(t, e, s, first+k, 1)
+		}
+	}
+	whole := aggregate.Windows{Start: base.MinTime, End: base.MaxTime}
+	for _, where := range []string{"memory", "files of a flush", "a merged file"} {
+		for i, want := range []int64{-50, 20} {
+			only, err := tags.NewMatcher(tags.Equal, "n", fmt.Sprint(i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, grouped := range []bool{false, true} {
+				a := Aggregation{Selector: Selector{Matchers: []tags.Matcher{only}}, Windows: whole, Functions: []aggregate.Function{aggregate.Count}, Grouped: grouped}
+				times, values := aggregateOf(t, e, a)
+				if !slices.Equal(times, []int64{want}) || values[0][0] != 100 {
+					t.Errorf("in %s, grouped %v: %v at %d, not 100 at %d", where, grouped, values, times, want)
+				}
+			}
+		}
+		all := Aggregation{Windows: whole, Functions: []aggregate.Function{aggregate.Sum}, Grouped: true}
+		if times, _ := aggregateOf(t, e, all); !slices.Equal(times, []int64{-50}) {
+			t.Errorf("in %s, of both: %d", where, times)
+		}
+		var err error
+		if where == "memory" {
+			err = e.Flush(t.Context())
+		} else {
+			err = e.Compact(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }
