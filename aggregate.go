@@ -54,7 +54,8 @@ type Aggregation struct {
 	Range time.Duration
 	// GroupBy are the keys of tags by which series are put together: those with equal
 	// values make one group. The key "__name__" stands for the name. An empty list makes
-	// one group of all series, nil leaves each series by itself.
+	// one group of all series, nil leaves each series by itself. Keys that come twice
+	// count once.
 	GroupBy []string
 	// MaxSeries and MaxPoints, if not 0, end the aggregation with [ErrLimit] when more
 	// series are selected, or there are more windows with a result.

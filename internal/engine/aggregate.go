@@ -42,6 +42,7 @@ func (e *Engine) Aggregate(ctx context.Context, a Aggregation) (*Aggregates, err
 			return nil, fmt.Errorf("%w: no such function: %v", ErrInvalidQuery, f)
 		}
 	}
+	a.By = distinctKeys(a.By)
 	snap, err := e.state.snapshot(a.Selector, a.MaxSeries)
 	if err != nil {
 		return nil, err
@@ -129,6 +130,17 @@ func (it *Aggregates) order() {
 	for i := range all {
 		it.snap.series[i], it.keys[i] = all[i].view, all[i].key
 	}
+}
+
+// distinctKeys returns keys without those that came before.
+func distinctKeys(keys []string) []string {
+	var out []string
+	for _, k := range keys {
+		if !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 // groupKey returns the values that s has of the tags with the given keys, "" where it has

@@ -282,6 +282,27 @@ func TestAggregationLimits(t *testing.T) {
 	}
 }
 
+// Keys that come twice count once, and the caller may change the slice.
+func TestGroupKeysOnce(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{})
+	s, err := e.Resolve("s", []base.Tag{{Key: "dc", Value: "x"}, {Key: "host", Value: "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeOne(t, e, s, 0, 1)
+	by := []string{"host", "dc", "host"}
+	it, err := e.Aggregate(t.Context(), Aggregation{Functions: allFunctions, Grouped: true, By: by})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer it.Close()
+	by[0] = "other"
+	want := []base.Tag{{Key: "host", Value: "a"}, {Key: "dc", Value: "x"}}
+	if !it.Next() || !slices.Equal(it.Aggregate().Tags, want) {
+		t.Errorf("%v, not %v: %v", it.Aggregate().Tags, want, it.Err())
+	}
+}
+
 // One window of all time has the time of the first point of each result, wherever the
 // points are and whatever else is in the same files.
 func TestOneWindowOfAll(t *testing.T) {
