@@ -76,7 +76,7 @@ func local(path string) (dir string, ok bool) {
 		return ".", true
 	}
 	dir, ok = strings.CutPrefix(path, modulePath+"/")
-	return dir, ok && !strings.HasPrefix(dir, "server/") && dir != "server"
+	return dir, ok && !strings.HasPrefix(dir+"/", "server/") && !strings.HasPrefix(dir+"/", "bench/")
 }
 
 // layering complains about imports that do not point downwards.
@@ -123,14 +123,14 @@ func foreign(f *file) []string {
 	return out
 }
 
-// publicOnly complains about the server reaching into the root module: Go's rule for
-// internal packages goes by import path and would let it.
+// publicOnly complains about server and bench reaching into the root module: Go's rule for
+// internal packages goes by import path and would let them.
 func publicOnly(f *file) []string {
 	var out []string
 	for _, spec := range f.ast.Imports {
 		path := strings.Trim(spec.Path.Value, `"`)
 		if dir, ok := local(path); ok && dir != "." {
-			out = append(out, f.complain(spec.Pos(), "the server uses the public API only, not %s", dir))
+			out = append(out, f.complain(spec.Pos(), "only the root module imports %s: the others use the public API", dir))
 		}
 	}
 	return out
@@ -232,11 +232,13 @@ func TestForeignImports(t *testing.T) {
 	fine(t, foreign, "internal/tags/x.go", "package tags\nimport _ \"github.com/RoaringBitmap/roaring/v2/roaring64\"")
 }
 
-func TestServerUsesPublicAPI(t *testing.T) {
-	apply(t, publicOnly, (*file).inServer, nil)
+func TestOtherModulesUsePublicAPI(t *testing.T) {
+	apply(t, publicOnly, func(f *file) bool { return !f.inRoot() }, nil)
 
 	broken(t, publicOnly, "server/x.go", "package x\nimport _ \""+modulePath+"/internal/wal\"")
 	fine(t, publicOnly, "server/x.go", "package x\nimport (\n_ \""+modulePath+"\"\n_ \""+modulePath+"/server/internal/cli\"\n)")
+	broken(t, publicOnly, "bench/x.go", "package x\nimport _ \""+modulePath+"/internal/codec\"")
+	fine(t, publicOnly, "bench/x.go", "package x\nimport _ \""+modulePath+"/bench/workload\"")
 }
 
 func TestOnlyFsysTouchesTheSystem(t *testing.T) {

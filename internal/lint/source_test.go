@@ -39,10 +39,9 @@ func (f *file) dir() string {
 func (f *file) test() bool { return strings.HasSuffix(f.path, "_test.go") }
 
 // inRoot reports whether the file belongs to the root module.
-func (f *file) inRoot() bool { return !f.inServer() && !strings.HasPrefix(f.path, "bench/") }
-
-// inServer reports whether the file belongs to the server module.
-func (f *file) inServer() bool { return strings.HasPrefix(f.path, "server/") }
+func (f *file) inRoot() bool {
+	return !strings.HasPrefix(f.path, "server/") && !strings.HasPrefix(f.path, "bench/")
+}
 
 // lines returns the number of lines.
 func (f *file) lines() int { return strings.Count(f.text, "\n") }
