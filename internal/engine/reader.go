@@ -373,10 +373,21 @@ func (r *seriesReader) close() {
 	h.summed.Add(r.summed)
 	r.decoded, r.summed = 0, 0
 	r.snap, r.memory, r.files, r.pieces = nil, columns{}, nil, nil
-	clear(r.fileRoom[:cap(r.fileRoom)]) // they point to files and packs
-	clear(r.pieceRoom[:cap(r.pieceRoom)])
+	clearUsed(r.fileRoom) // they point to files and packs
+	clearUsed(r.pieceRoom)
 	if !r.large() {
 		h.idle.Put(r)
+	}
+}
+
+// clearUsed clears what has been in room since the last time, without going through all
+// that a longer query has left of it: room is filled from its beginning, and nothing in it
+// is zero.
+func clearUsed[T comparable](room []T) {
+	var zero T
+	room = room[:cap(room)]
+	for i := 0; i < len(room) && room[i] != zero; i++ {
+		room[i] = zero
 	}
 }
 
