@@ -60,7 +60,8 @@ type Aggregation struct {
 	// MaxSeries and MaxPoints, if not 0, end the aggregation with [ErrLimit] when more
 	// series are selected, or there are more windows with a result.
 	MaxSeries, MaxPoints int
-	// Parallel is the number of series read at the same time. 0 and 1 mean one.
+	// Parallel is the number of series read at the same time, each of which takes memory
+	// for the results of its windows. 0 and 1 mean one.
 	Parallel int
 }
 

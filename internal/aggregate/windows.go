@@ -28,6 +28,9 @@ type Windows struct {
 	Range      int64 // width of sliding windows; 0: fixed windows of the width Step
 }
 
+// ErrTooMany is returned by Validate for more than MaxWindows windows.
+var ErrTooMany = fmt.Errorf("too many windows: at most %d, a wider step is needed", MaxWindows)
+
 var (
 	errNegative = errors.New("negative step or range")
 	errNoStep   = errors.New("sliding windows from start to end need a step")
@@ -52,7 +55,7 @@ func (w Windows) Validate() error {
 	}
 	if w.Step > 0 {
 		if more := uint64(w.End-w.Start) / uint64(w.Step); more >= MaxWindows {
-			return fmt.Errorf("too many windows: at most %d, a wider step is needed", MaxWindows)
+			return ErrTooMany
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func BenchmarkDecodeValuesWithoutDecoder(b *testing.B) {
 	got := make([]float64, len(values))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := DecodeValues(got, 2, encoded); err != nil {
+		if _, err := decodeColumn(got, 2, encoded); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -27,9 +27,27 @@ func sameBits(a, b []float64) bool {
 	})
 }
 
+// appendColumnTS, appendColumn, decodeColumnTS and decodeColumn take a new Encoder or
+// Decoder for each column.
+func appendColumnTS(dst []byte, id byte, ts []int64) ([]byte, error) {
+	return new(Encoder).AppendTimestamps(dst, id, ts)
+}
+
+func appendColumn(dst []byte, id byte, v []float64) ([]byte, error) {
+	return new(Encoder).AppendValues(dst, id, v)
+}
+
+func decodeColumnTS(dst []int64, id byte, src []byte, start int64) ([]byte, error) {
+	return new(Decoder).Timestamps(dst, id, src, start)
+}
+
+func decodeColumn(dst []float64, id byte, src []byte) ([]byte, error) {
+	return new(Decoder).Values(dst, id, src)
+}
+
 func encodeTimestamps(t testing.TB, ts []int64) []byte {
 	t.Helper()
-	out, err := AppendTimestamps(nil, TimestampsDelta2, ts)
+	out, err := appendColumnTS(nil, TimestampsDelta2, ts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +56,7 @@ func encodeTimestamps(t testing.TB, ts []int64) []byte {
 
 func encodeValues(t testing.TB, v []float64) []byte {
 	t.Helper()
-	out, err := AppendValues(nil, ValuesXOR, v)
+	out, err := appendColumn(nil, ValuesXOR, v)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +70,7 @@ func TestTimestampsMatchGolden(t *testing.T) {
 		t.Errorf("encoded:\n% x, want\n% x", got, want)
 	}
 	got := make([]int64, len(ts))
-	if rest, err := DecodeTimestamps(got, TimestampsDelta2, want, ts[0]); err != nil || len(rest) != 0 || !slices.Equal(got, ts) {
+	if rest, err := decodeColumnTS(got, TimestampsDelta2, want, ts[0]); err != nil || len(rest) != 0 || !slices.Equal(got, ts) {
 		t.Errorf("decoded %v, %d bytes over, error %v", got, len(rest), err)
 	}
 }
@@ -65,7 +83,7 @@ func TestValuesMatchGolden(t *testing.T) {
 		t.Errorf("encoded:\n% x, want\n% x", got, want)
 	}
 	got := make([]float64, len(v))
-	if rest, err := DecodeValues(got, ValuesXOR, want); err != nil || len(rest) != 0 || !sameBits(got, v) {
+	if rest, err := decodeColumn(got, ValuesXOR, want); err != nil || len(rest) != 0 || !sameBits(got, v) {
 		t.Errorf("decoded %v, %d bytes over, error %v", got, len(rest), err)
 	}
 }
@@ -220,7 +238,7 @@ func TestTimestampsRoundTrip(t *testing.T) {
 					}
 				}
 				got := make([]int64, len(ts))
-				if rest, err := DecodeTimestamps(got, v.id, encoded, start); err != nil || len(rest) > 0 || !slices.Equal(got, ts) {
+				if rest, err := decodeColumnTS(got, v.id, encoded, start); err != nil || len(rest) > 0 || !slices.Equal(got, ts) {
 					t.Fatalf("without a Decoder: error %v, got %v", err, got)
 				}
 			})
@@ -248,7 +266,7 @@ func TestValuesRoundTrip(t *testing.T) {
 					}
 				}
 				got := make([]float64, len(values))
-				if rest, err := DecodeValues(got, v.id, encoded); err != nil || len(rest) > 0 || !sameBits(got, values) {
+				if rest, err := decodeColumn(got, v.id, encoded); err != nil || len(rest) > 0 || !sameBits(got, values) {
 					t.Fatalf("without a Decoder: error %v, got %v", err, got)
 				}
 			})
@@ -273,10 +291,10 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 
 func TestUnknownCodec(t *testing.T) {
 	for _, id := range []byte{0, 3, 255} {
-		_, e1 := AppendTimestamps(nil, id, []int64{1})
-		_, e2 := AppendValues(nil, id, []float64{1})
-		_, e3 := DecodeTimestamps(make([]int64, 1), id, make([]byte, 20), 1)
-		_, e4 := DecodeValues(make([]float64, 1), id, make([]byte, 20))
+		_, e1 := appendColumnTS(nil, id, []int64{1})
+		_, e2 := appendColumn(nil, id, []float64{1})
+		_, e3 := decodeColumnTS(make([]int64, 1), id, make([]byte, 20), 1)
+		_, e4 := decodeColumn(make([]float64, 1), id, make([]byte, 20))
 		_, e5 := MinTimestampBytes(id, 1)
 		_, e6 := MinValueBytes(id, 1)
 		for i, err := range []error{e1, e2, e3, e4, e5, e6} {
@@ -335,17 +353,17 @@ func TestDamagedColumn(t *testing.T) {
 	for name, c := range values {
 		for _, behind := range []int{0, 20} {
 			src := append(append(slices.Clone(first), c.tail...), make([]byte, behind)...)
-			_, err := DecodeValues(make([]float64, 3), ValuesXOR, src)
+			_, err := decodeColumn(make([]float64, 3), ValuesXOR, src)
 			checkDamage(t, name, err, c.offset, c.err)
 		}
 	}
-	_, err := DecodeValues(make([]float64, 1), ValuesXOR, make([]byte, 20))
+	_, err := decodeColumn(make([]float64, 1), ValuesXOR, make([]byte, 20))
 	checkDamage(t, "no first marker", err, 0, errMarker)
 
 	endless := append([]byte{0, 2}, bytes.Repeat([]byte{0xff}, 9)...)
-	_, err = DecodeTimestamps(make([]int64, 3), TimestampsDelta2, append(endless, 2), 0)
+	_, err = decodeColumnTS(make([]int64, 3), TimestampsDelta2, append(endless, 2), 0)
 	checkDamage(t, "65 bits", err, 2, errVarint)
-	_, err = DecodeTimestamps(make([]int64, 3), TimestampsDelta2, append(endless, 0xff, 0xff, 0xff, 1), 0)
+	_, err = decodeColumnTS(make([]int64, 3), TimestampsDelta2, append(endless, 0xff, 0xff, 0xff, 1), 0)
 	checkDamage(t, "13 bytes", err, 2, errVarint)
 }
 
@@ -370,7 +388,7 @@ func TestCodecsDoNotAllocate(t *testing.T) {
 			if n := testing.AllocsPerRun(2, func() {
 				b, _ := e.AppendTimestamps(buf, v.id, ts)
 				_, err1 := d.Timestamps(got, v.id, b, ts[0])
-				if _, err2 := DecodeTimestamps(got, v.id, b, ts[0]); err1 != nil || err2 != nil {
+				if _, err2 := decodeColumnTS(got, v.id, b, ts[0]); err1 != nil || err2 != nil {
 					t.Fatal(err1, err2)
 				}
 			}); n != 0 {
@@ -382,7 +400,7 @@ func TestCodecsDoNotAllocate(t *testing.T) {
 			if n := testing.AllocsPerRun(2, func() {
 				b, _ := e.AppendValues(buf, v.id, values)
 				_, err1 := d.Values(got, v.id, b)
-				if _, err2 := DecodeValues(got, v.id, b); err1 != nil || err2 != nil {
+				if _, err2 := decodeColumn(got, v.id, b); err1 != nil || err2 != nil {
 					t.Fatal(err1, err2)
 				}
 			}); n != 0 {

@@ -110,7 +110,7 @@ func TestDamagedStream(t *testing.T) {
 		"65,537 points":             {bytesOf(constant(0), make([]byte, MaxPoints)), MaxPoints + 1, errCount},
 	} {
 		src := slices.Clip(c.src)
-		_, err := DecodeTimestamps(make([]int64, c.count), TimestampsStream, src, 0)
+		_, err := decodeColumnTS(make([]int64, c.count), TimestampsStream, src, 0)
 		var damage *base.CorruptionError
 		if !errors.As(err, &damage) || !errors.Is(err, c.err) || damage.Offset < 0 || damage.Offset > int64(len(src)) {
 			t.Errorf("%s: %v, want %v", name, err, c.err)
@@ -136,7 +136,7 @@ func TestSoundStream(t *testing.T) {
 		"a factor that wraps":    {bytesOf(kindPacked|factorFlag, uint64(1)<<63, int64(1), 1, int64(0), 2), []int64{1, math.MinInt64 + 1}},
 	} {
 		got := make([]int64, len(c.want))
-		rest, err := DecodeTimestamps(got, TimestampsStream, c.src, 0)
+		rest, err := decodeColumnTS(got, TimestampsStream, c.src, 0)
 		if err != nil || len(rest) > 0 || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, %d bytes left, error %v, want %v", name, got, len(rest), err, c.want)
 		}
@@ -168,20 +168,20 @@ func TestDamagedValues2(t *testing.T) {
 		"no stream":                  {bytesOf(modeDecimal|exceptionFlag, 0, 1, 50, exception), errShort},
 		"a line":                     {bytesOf(modeDecimal, 0, lineByte, int64(0), int64(1), 0, constant), errHeader},
 	} {
-		_, err := DecodeValues(make([]float64, count), ValuesStream, slices.Clip(c.src))
+		_, err := decodeColumn(make([]float64, count), ValuesStream, slices.Clip(c.src))
 		var damage *base.CorruptionError
 		if !errors.As(err, &damage) || !errors.Is(err, c.err) || damage.Offset < 0 || damage.Offset > int64(len(c.src)) {
 			t.Errorf("%s: %v, want %v", name, err, c.err)
 		}
 	}
 	got := make([]float64, 100)
-	rest, err := DecodeValues(got, ValuesStream, bytesOf(modeDecimal|exceptionFlag, 1, 2, 50, 48, exception, exception, constant))
+	rest, err := decodeColumn(got, ValuesStream, bytesOf(modeDecimal|exceptionFlag, 1, 2, 50, 48, exception, exception, constant))
 	want := slices.Repeat([]float64{0.5}, 100)
 	want[50], want[99] = 0, 0
 	if err != nil || len(rest) > 0 || !slices.Equal(got, want) {
 		t.Errorf("the last place for exceptions: %v, error %v", got, err)
 	}
-	if _, err := DecodeValues(make([]float64, MaxPoints+1), ValuesStream, make([]byte, MaxPoints+1)); !errors.Is(err, errCount) {
+	if _, err := decodeColumn(make([]float64, MaxPoints+1), ValuesStream, make([]byte, MaxPoints+1)); !errors.Is(err, errCount) {
 		t.Errorf("65,537 values: %v", err)
 	}
 }

@@ -1,14 +1,16 @@
 package codec
 
-// Decoder decodes columns as DecodeTimestamps and DecodeValues do. It holds the tables for
-// the codecs of id 2, 35 KiB that the functions clear anew for each column, and allocates
-// nothing. The zero value is ready. It is not safe for concurrent use.
+// Decoder decodes columns. It holds the tables for the codecs of id 2, 35 KiB, and
+// allocates nothing. The zero value is ready. It is not safe for concurrent use.
 type Decoder struct {
 	stream stream
 	chunk  [packedBlock + maxOrder]int64
 }
 
-// Timestamps fills dst from the start of src, see DecodeTimestamps.
+// Timestamps fills dst from the start of src and returns what follows in src. The length
+// of dst says how many timestamps there are, and start is the one that the encoder was
+// given first. The error is ErrUnknown, wrapped, or a *base.CorruptionError; what dst holds
+// is then undefined.
 func (d *Decoder) Timestamps(dst []int64, id byte, src []byte, start int64) (rest []byte, err error) {
 	least, err := MinTimestampBytes(id, len(dst))
 	if err != nil {
@@ -26,7 +28,7 @@ func (d *Decoder) Timestamps(dst []int64, id byte, src []byte, start int64) (res
 	return d.decoded(src, "timestamps", len(dst), d.decodeTimestamps2(dst, src))
 }
 
-// Values fills dst from the start of src, see DecodeValues.
+// Values fills dst from the start of src and returns what follows in src, see Timestamps.
 func (d *Decoder) Values(dst []float64, id byte, src []byte) (rest []byte, err error) {
 	least, err := MinValueBytes(id, len(dst))
 	if err != nil {

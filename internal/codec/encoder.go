@@ -12,8 +12,7 @@ const (
 	Balanced
 )
 
-// Encoder encodes columns as AppendTimestamps and AppendValues do, and keeps the memory
-// for it: some 100 bytes for each point of the longest column. The zero value is ready. It
+// Encoder encodes columns, and keeps the memory for it: some 100 bytes for each point of the longest column. The zero value is ready. It
 // is not safe for concurrent use.
 type Encoder struct {
 	// Policy of the codecs of id 2; those of id 1 have none.
@@ -37,8 +36,9 @@ func (e *Encoder) coderFor(percent int) *coder {
 	return e.coder
 }
 
-// AppendTimestamps appends ts to dst as codec id encodes them and returns the longer slice,
-// see the function of that name.
+// AppendTimestamps appends ts to dst as codec id encodes them and returns the longer
+// slice. The first timestamp need not be part of the encoding: a Decoder wants it as
+// start. The error is ErrUnknown or ErrTooLong, wrapped; dst is returned as it was.
 func (e *Encoder) AppendTimestamps(dst []byte, id byte, ts []int64) ([]byte, error) {
 	switch id {
 	case TimestampsDelta2:
@@ -53,7 +53,7 @@ func (e *Encoder) AppendTimestamps(dst []byte, id byte, ts []int64) ([]byte, err
 }
 
 // AppendValues appends v to dst as codec id encodes them and returns the longer slice, see
-// the function of that name.
+// AppendTimestamps.
 func (e *Encoder) AppendValues(dst []byte, id byte, v []float64) ([]byte, error) {
 	switch id {
 	case ValuesXOR:

@@ -22,7 +22,7 @@ func FuzzDecodeTimestamps(f *testing.F) {
 			ts := make([]int64, count)
 			var rest []byte
 			var err error
-			fuzzing.Bounded(t, len(src), func() { rest, err = DecodeTimestamps(ts, TimestampsDelta2, src, start) })
+			fuzzing.Bounded(t, len(src), func() { rest, err = decodeColumnTS(ts, TimestampsDelta2, src, start) })
 			if err != nil {
 				checkPlace(t, err, len(src))
 				continue
@@ -31,7 +31,7 @@ func FuzzDecodeTimestamps(f *testing.F) {
 				continue
 			}
 			again := make([]int64, count)
-			if _, err := DecodeTimestamps(again, TimestampsDelta2, encodeTimestamps(t, ts), ts[0]); err != nil || !slices.Equal(again, ts) {
+			if _, err := decodeColumnTS(again, TimestampsDelta2, encodeTimestamps(t, ts), ts[0]); err != nil || !slices.Equal(again, ts) {
 				t.Fatalf("%v, once more %v, error %v", ts, again, err)
 			}
 		}
@@ -45,7 +45,7 @@ func FuzzDecodeValues(f *testing.F) {
 			v := make([]float64, count)
 			var rest []byte
 			var err error
-			fuzzing.Bounded(t, len(src), func() { rest, err = DecodeValues(v, ValuesXOR, src) })
+			fuzzing.Bounded(t, len(src), func() { rest, err = decodeColumn(v, ValuesXOR, src) })
 			if err != nil {
 				checkPlace(t, err, len(src))
 				continue
@@ -108,11 +108,11 @@ func roundTrip(t *testing.T, ts []int64, v []float64) {
 		if len(ts) > 0 {
 			start = ts[0]
 		}
-		rest, err = DecodeTimestamps(gotTS, way.id, encoded, start)
+		rest, err = decodeColumnTS(gotTS, way.id, encoded, start)
 		if err != nil || !slices.Equal(gotTS, ts) {
 			t.Fatalf("%v: timestamps %v became %v, error %v", way, ts, gotTS, err)
 		}
-		rest, err = DecodeValues(gotV, way.id, rest)
+		rest, err = decodeColumn(gotV, way.id, rest)
 		if err != nil || len(rest) != 0 || !sameBits(gotV, v) {
 			t.Fatalf("%v: values %x became %x, %d bytes over, error %v", way, v, gotV, len(rest), err)
 		}

@@ -78,7 +78,7 @@ func TestBinsThatWouldSpanAll(t *testing.T) {
 		t.Fatalf("not coded: %x", encoded[0])
 	}
 	got := make([]int64, len(ts))
-	if _, err := DecodeTimestamps(got, 2, encoded, 0); err != nil || !slices.Equal(got, ts) {
+	if _, err := decodeColumnTS(got, 2, encoded, 0); err != nil || !slices.Equal(got, ts) {
 		t.Errorf("%v, error %v", got, err)
 	}
 }
@@ -118,7 +118,7 @@ func TestCodedOfEveryWidth(t *testing.T) {
 		}
 		for _, behind := range behinds {
 			got := make([]int64, len(ts))
-			if _, err := DecodeTimestamps(got, 2, append(slices.Clip(encoded), behind...), 0); err != nil || !slices.Equal(got, ts) {
+			if _, err := decodeColumnTS(got, 2, append(slices.Clip(encoded), behind...), 0); err != nil || !slices.Equal(got, ts) {
 				t.Fatalf("%d bits: %v, error %v", width, got, err)
 			}
 		}
@@ -283,7 +283,7 @@ func TestExceptions(t *testing.T) {
 		}
 		encoded := variant{2, Fast}.values(t, v)
 		got := make([]float64, c.n)
-		if _, err := DecodeValues(got, 2, encoded); err != nil || !sameBits(got, v) || encoded[0] != c.mode {
+		if _, err := decodeColumn(got, 2, encoded); err != nil || !sameBits(got, v) || encoded[0] != c.mode {
 			t.Errorf("%d of %d: mode %d, want %d, error %v", c.odd, c.n, encoded[0], c.mode, err)
 		}
 	}
@@ -317,17 +317,17 @@ func TestTooLong(t *testing.T) {
 		ts[i], v[i] = int64(i), float64(i)
 	}
 	dst := []byte("as it was")
-	got, err := AppendTimestamps(dst, TimestampsStream, ts)
+	got, err := appendColumnTS(dst, TimestampsStream, ts)
 	if !errors.Is(err, ErrTooLong) || string(got) != string(dst) {
 		t.Errorf("timestamps: %q, %v", got, err)
 	}
-	got, err = AppendValues(dst, ValuesStream, v)
+	got, err = appendColumn(dst, ValuesStream, v)
 	if !errors.Is(err, ErrTooLong) || string(got) != string(dst) {
 		t.Errorf("values: %q, %v", got, err)
 	}
 	for _, v := range variants {
 		encoded, decoded := v.timestamps(t, ts[:MaxPoints]), make([]int64, MaxPoints)
-		if _, err := DecodeTimestamps(decoded, v.id, encoded, 0); err != nil || !slices.Equal(decoded, ts[:MaxPoints]) {
+		if _, err := decodeColumnTS(decoded, v.id, encoded, 0); err != nil || !slices.Equal(decoded, ts[:MaxPoints]) {
 			t.Errorf("%v: the longest column: %v", v, err)
 		}
 	}
@@ -338,7 +338,7 @@ func TestTooLong(t *testing.T) {
 	}
 	decoded := make([]float64, MaxPoints)
 	encoded := variant{2, Fast}.values(t, runs)
-	if _, err := DecodeValues(decoded, 2, encoded); err != nil || !sameBits(decoded, runs) || encoded[2]&3 != kindRuns {
+	if _, err := decodeColumn(decoded, 2, encoded); err != nil || !sameBits(decoded, runs) || encoded[2]&3 != kindRuns {
 		t.Errorf("the most runs: kind %d, error %v", encoded[2]&3, err)
 	}
 }

@@ -52,28 +52,10 @@ func tooLong(id byte, points int) error {
 	return fmt.Errorf("%w: %d points for codec %d, which takes %d", ErrTooLong, points, id, MaxPoints)
 }
 
-// AppendTimestamps appends ts to dst as codec id encodes them and returns the longer
-// slice. Whoever encodes many columns keeps an Encoder, which this makes anew, with the
-// policy Fast, for id 2. The first timestamp need not be part of the encoding:
-// DecodeTimestamps wants it as start. The error is ErrUnknown or ErrTooLong, wrapped; dst
-// is returned as it was.
-func AppendTimestamps(dst []byte, id byte, ts []int64) ([]byte, error) {
-	var e Encoder
-	return e.AppendTimestamps(dst, id, ts)
-}
-
-// AppendValues appends v to dst as codec id encodes them and returns the longer slice, see
-// AppendTimestamps. The error is ErrUnknown or ErrTooLong, wrapped; dst is returned as it
-// was.
-func AppendValues(dst []byte, id byte, v []float64) ([]byte, error) {
-	var e Encoder
-	return e.AppendValues(dst, id, v)
-}
-
 // MinTimestampBytes returns the size of the smallest encoding of count timestamps.
 // Whoever reads a count from a file compares before allocating room for the column. For
 // id 2 that bounds nothing up to MaxPoints; a longer column has at least a byte for each
-// point as far as this goes, and is refused by DecodeTimestamps.
+// point as far as this goes, and is refused by a Decoder.
 func MinTimestampBytes(id byte, count int) (int, error) {
 	switch id {
 	case TimestampsDelta2:
@@ -105,31 +87,6 @@ func minStreamBytes(count, least int) int {
 		return count
 	}
 	return least
-}
-
-// DecodeTimestamps fills dst from the start of src and returns what follows in
-// src. The length of dst says how many timestamps there are, and start is the one
-// that the encoder was given first. Whoever decodes many columns keeps a Decoder, whose
-// tables this clears each time for id 2. The error is ErrUnknown, wrapped, or a
-// *base.CorruptionError; what dst holds is then undefined.
-func DecodeTimestamps(dst []int64, id byte, src []byte, start int64) (rest []byte, err error) {
-	if id == TimestampsStream {
-		var d Decoder
-		return d.Timestamps(dst, id, src, start)
-	}
-	return (*Decoder)(nil).Timestamps(dst, id, src, start)
-}
-
-// DecodeValues fills dst from the start of src and returns what follows in src.
-// The length of dst says how many values there are. Whoever decodes many columns keeps a
-// Decoder, see DecodeTimestamps. The error is ErrUnknown, wrapped, or a
-// *base.CorruptionError; what dst holds is then undefined.
-func DecodeValues(dst []float64, id byte, src []byte) (rest []byte, err error) {
-	if id == ValuesStream {
-		var d Decoder
-		return d.Values(dst, id, src)
-	}
-	return (*Decoder)(nil).Values(dst, id, src)
 }
 
 // Exponent returns e where an encoded column of values, not an empty one, was stored as

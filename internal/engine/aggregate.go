@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -48,10 +49,10 @@ func (e *Engine) Aggregate(ctx context.Context, a Aggregation) (*Aggregates, err
 		return nil, err
 	}
 	whole := a.Start <= base.MinTime && a.Step == 0 && a.Range == 0
-	a.Windows = within(a.Windows, snap)
-	if err := a.Windows.Validate(); err != nil {
+	a.Windows = aligned(a.Windows)
+	if a.Windows, err = e.within(ctx, a.Windows, snap); err != nil {
 		snap.release()
-		return nil, fmt.Errorf("%w: %w", ErrInvalidQuery, err)
+		return nil, err
 	}
 	it := &Aggregates{ctx: ctx, plan: a, snap: snap, whole: whole}
 	it.order()
@@ -63,17 +64,59 @@ func (e *Engine) Aggregate(ctx context.Context, a Aggregation) (*Aggregates, err
 	return it, nil
 }
 
-// within returns those of w that can have points of snap. Where they are to begin with
-// time itself, they begin at a multiple of the step.
-func within(w aggregate.Windows, snap *snapshot) aggregate.Windows {
-	first, last := snap.bounds()
+// aligned returns w with windows that begin at a multiple of the step where they are to
+// begin with time itself.
+func aligned(w aggregate.Windows) aggregate.Windows {
 	if w.Start <= base.MinTime {
 		w.Start = base.MinTime // before which nothing is, and from which one can go back
 		if w.Step > 0 {
 			w.Start -= (w.Start%w.Step + w.Step) % w.Step
 		}
 	}
-	return w.Trim(first, last)
+	return w
+}
+
+// within returns those of w that can have points of snap. The bounds of files are those of
+// all series in them: if there are too many windows between those, the points themselves
+// decide, so that what is in which file changes no answer.
+func (e *Engine) within(ctx context.Context, w aggregate.Windows, snap *snapshot) (aggregate.Windows, error) {
+	near := w.Trim(snap.bounds())
+	err := near.Validate()
+	if errors.Is(err, aggregate.ErrTooMany) {
+		first, last, failed := e.pointBounds(ctx, snap)
+		if failed != nil {
+			return w, failed
+		}
+		near = w.Trim(first, last)
+		err = near.Validate()
+	}
+	if err != nil {
+		return w, fmt.Errorf("%w: %w", ErrInvalidQuery, err)
+	}
+	return near, nil
+}
+
+// pointBounds reads all series for the times of their first and last point; first is above
+// last if there are none.
+func (e *Engine) pointBounds(ctx context.Context, snap *snapshot) (first, last int64, err error) {
+	reader := e.readers.get(snap)
+	defer reader.close()
+	first, last = base.MaxTime, base.MinTime
+	for i := range snap.series {
+		reader.open(&snap.series[i], base.MinTime, base.MaxTime)
+		for {
+			points, err := reader.next(ctx)
+			if err != nil {
+				return 0, 0, err
+			}
+			n := points.len()
+			if n == 0 {
+				break
+			}
+			first, last = min(first, points.times[0]), max(last, points.times[n-1])
+		}
+	}
+	return first, last, nil
 }
 
 // bounds returns times that no point of the series lies before or after; first is above

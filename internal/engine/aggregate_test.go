@@ -347,3 +347,37 @@ func TestOneWindowOfAll(t *testing.T) {
 		}
 	}
 }
+
+// Whether there are too many windows depends on the points of the series, not on what else
+// is in the files that hold them.
+func TestLimitOfWindowsIsThatOfThePoints(t *testing.T) {
+	e := openTest(t, fsys.NewMem(), Options{MergeOff: true, MaxSegmentFiles: AlwaysPack})
+	a, err := e.Resolve("a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := e.Resolve("b", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeOne(t, e, a, 1000*base.Hour, 1)
+	writeOne(t, e, a, 1001*base.Hour, 2)
+	writeOne(t, e, b, 7, 1)
+	query := Aggregation{
+		Selector:  Selector{IDs: []base.SeriesID{a.ID()}},
+		Windows:   aggregate.Windows{Start: base.MinTime, End: base.MaxTime, Step: 1e8},
+		Functions: []aggregate.Function{aggregate.Count},
+	}
+	for _, where := range []string{"memory", "files"} {
+		if times, _ := aggregateOf(t, e, query); !slices.Equal(times, []int64{1000 * base.Hour, 1001 * base.Hour}) {
+			t.Errorf("from %s: %d", where, times)
+		}
+		if err := e.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	query.Selector = Selector{}
+	if _, err := e.Aggregate(t.Context(), query); !errors.Is(err, ErrInvalidQuery) {
+		t.Errorf("of both series: %v", err)
+	}
+}

@@ -145,8 +145,8 @@ func (w *writer) submit(ctx context.Context, r *request) error {
 		w.queue.wake()
 		return nil
 	}
-	defer w.turn.Unlock()
 	w.serve()
+	w.turn.Unlock() // not if that panicked: nobody is to go on over a group applied in part
 	return nil
 }
 

@@ -73,7 +73,7 @@ func TestCodec2MatchesGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest, err := codec.DecodeTimestamps(make([]int64, len(ts)), codec.TimestampsStream, data[headerBytes:], 0)
+	rest, err := new(codec.Decoder).Timestamps(make([]int64, len(ts)), codec.TimestampsStream, data[headerBytes:], 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,8 +224,8 @@ func craft(version int, ts []int64, values []float64) []byte {
 	out = binary.LittleEndian.AppendUint64(out, uint64(ts[len(ts)-1]))
 	if version == 2 {
 		out = append(out, 1, 1)
-		out, _ = codec.AppendTimestamps(out, 1, ts)
-		out, _ = codec.AppendValues(out, 1, values)
+		out, _ = new(codec.Encoder).AppendTimestamps(out, 1, ts)
+		out, _ = new(codec.Encoder).AppendValues(out, 1, values)
 		return out
 	}
 	var prev int64

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,9 @@ func (f *aggregateFlags) aggregation(c *cobra.Command, q sydradb.Query, times *t
 		Selector: q.Selector, Start: q.Start, End: q.End,
 		Functions: []sydradb.Function{sydradb.Avg}, GroupBy: f.by,
 		Parallel: 2,
+	}
+	for i, key := range a.GroupBy {
+		a.GroupBy[i] = strings.TrimSpace(key)
 	}
 	if set("by") && a.GroupBy == nil {
 		a.GroupBy = []string{}

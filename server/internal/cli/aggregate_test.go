@@ -37,7 +37,7 @@ avg,"{""floor"":""1""}",1694300160,16.5
 		{[]string{"--step", "2m", "--start", "1694300000", "--agg", "count", "--by", ""}, `count,,1694300000,8
 count,,1694300120,8
 `},
-		{[]string{"--agg", "sum", "--by", "__name__,room"}, `room.temp:sum,"{""room"":""attic""}",1694300000,108
+		{[]string{"--agg", "sum", "--by", "__name__, room"}, `room.temp:sum,"{""room"":""attic""}",1694300000,108
 room.temp:sum,"{""room"":""hall""}",1694300000,28
 `},
 		{[]string{"--agg", "first", "--window", "1m", "--step", "2m", "--start", "1694300060", "--end", "1694300180", "--by", "floor", "--limit", "3"},
