@@ -15,9 +15,9 @@ import (
 // Questions are asked again and again for enough, after a round that warms up; if that
 // round took tooLong, it is the measure.
 const (
-	enough    = 500 * time.Millisecond
+	enough    = time.Second
 	tooLong   = 5 * time.Second
-	maxRounds = 20
+	maxRounds = 50
 )
 
 // rounds asks n questions once to warm up, then again for a while. The round checks the

@@ -14,7 +14,7 @@ const (
 	// series share a column, and what runs leave over are coded if that is smaller at all.
 	codedValues     = 115
 	codedTimestamps = 100
-	codedInRuns     = 100
+	codedInRuns     = 104
 
 	nearSpread = 32 // orders whose spread is larger by less than this part are compared closely
 )

@@ -62,10 +62,19 @@ func (b *indexBlock) ordered(first, limit base.SeriesID, last bool) bool {
 func (b *indexBlock) sizes(n int) (pos, total int) {
 	pos = 8 * b.count
 	for range n {
-		if pos < len(b.data) && b.data[pos] < 0x80 {
-			total += int(b.data[pos])
-			pos++
-			continue
+		// Nearly all lengths take one byte or two.
+		if pos+1 < len(b.data) {
+			low, high := b.data[pos], b.data[pos+1]
+			if low < 0x80 {
+				total += int(low)
+				pos++
+				continue
+			}
+			if high < 0x80 {
+				total += int(low&0x7f) | int(high)<<7
+				pos += 2
+				continue
+			}
 		}
 		v, size := binary.Uvarint(b.data[pos:])
 		if size <= 0 || v > uint64(len(b.data)) {

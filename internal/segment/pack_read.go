@@ -172,11 +172,28 @@ type PackReader struct {
 
 	number int // of block in the pack; negative for none
 	block  indexBlock
-	index  []byte // memory of block, unless the cache has it
+	index  []byte       // memory of block, unless the cache has it
+	known  []knownBlock // nil until many blocks were asked for
+	loads  int
 
 	columns columnReader
 	decoder *Decoder // made when it is needed, unless it was given
 }
+
+// knownBlock is a block of the index that was parsed before and is kept by the cache, or
+// was: series are seldom looked up in the order of their ids.
+type knownBlock struct {
+	number int
+	block  indexBlock
+}
+
+const (
+	// knownBlocks is how many of them a reader remembers, each in the place that its number
+	// gives it: 1 MiB at most, and only of what the cache holds or held.
+	knownBlocks = 256
+	// manyLoads is from how many on it is worth the memory.
+	manyLoads = 64
+)
 
 // Reader returns a reader of the pack. file is the pack's file, which stays the caller's
 // to close; it need not be open before something is read. cache holds index blocks and
@@ -191,6 +208,8 @@ func (p *Pack) Reader(file io.ReaderAt, cache Pieces) *PackReader {
 func (r *PackReader) Reset(p *Pack, file io.ReaderAt, cache Pieces) {
 	r.pack, r.file, r.cache = p, file, cache
 	r.number, r.block = -1, indexBlock{}
+	clear(r.known)
+	r.loads = 0
 	r.columns.reset()
 }
 
@@ -264,6 +283,12 @@ func (r *PackReader) load(n int) error {
 	if r.number == n {
 		return nil
 	}
+	if r.loads++; r.known != nil {
+		if k := &r.known[n%knownBlocks]; k.block.data != nil && k.number == n {
+			r.block, r.number = k.block, n
+			return nil
+		}
+	}
 	r.number = -1
 	offset, limit := r.pack.indexBlockAt(n)
 	var data []byte
@@ -291,6 +316,12 @@ func (r *PackReader) load(n int) error {
 		return inFile(shiftedTo(err, offset), r.pack.path)
 	}
 	r.block, r.number = block, n
+	if cached && r.loads > manyLoads {
+		if r.known == nil {
+			r.known = make([]knownBlock, knownBlocks)
+		}
+		r.known[n%knownBlocks] = knownBlock{n, block}
+	}
 	return nil
 }
 
