@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sydradb/sydradb/bench/engine"
+	"github.com/sydradb/sydradb/bench/meter"
 	"github.com/sydradb/sydradb/bench/workload"
 )
 
@@ -139,6 +140,7 @@ func (p *Plan) process(task Task, dies bool) Result {
 		failed.Error = err.Error()
 		return failed
 	}
+	meter.Settle()
 	var stdout, stderr bytes.Buffer
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

@@ -10,11 +10,12 @@ const (
 
 	// A coded body of values is taken if so many percent of its size are less than the next
 	// best has, since it takes two or three times as long to read, or if it saves half a byte
-	// of each, which makes little of that of noise around zero. Timestamps, of which many
-	// series share a column, and what runs leave over are coded if that is smaller at all.
+	// of each, which makes little of that of noise around zero. What runs leave over is
+	// coded if that saves a twenty-fifth; timestamps, of which many series share a column,
+	// if that is smaller at all.
 	codedValues     = 115
-	codedTimestamps = 100
 	codedInRuns     = 104
+	codedTimestamps = 100
 
 	nearSpread = 32 // orders whose spread is larger by less than this part are compared closely
 )
