@@ -90,6 +90,7 @@ func partOf(s *profile.Sample, module string) string {
 			if system {
 				return SystemPart
 			}
+			rest, _, _ = strings.Cut(rest, "[") // the types of what is generic have paths, too
 			slash := strings.LastIndexByte(rest, '/') + 1
 			dot := strings.IndexByte(rest[slash:], '.')
 			if dot < 0 {

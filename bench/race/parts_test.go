@@ -22,11 +22,12 @@ func TestPartsOf(t *testing.T) {
 		stack(20, "internal/runtime/syscall/linux.Syscall6", "os.(*File).Write", module+"/internal/wal.(*Log).Append"),
 		stack(30, module+".(*Batch).Add", racePackages+"engine/sydra.(*db).Write"),
 		stack(15, "runtime.gcDrain"),
+		stack(0, module+"/internal/blocks.(*Array[go.shape.struct { "+module+"/internal/catalog.id }]).At"),
 		stack(25, "github.com/zeebo/blake3.compress", module+"/internal/segment.Write"),
 		stack(1000, "math/rand/v2.(*Rand).Int64N", racePackages+"workload.(*values).next", "main.main"),
 		stack(1000, racePackages+"race.(*worker).ingest"),
 	}}
-	want := map[string]float64{"codec": 0.1, SystemPart: 0.2, APIPart: 0.3, RuntimePart: 0.15, "segment": 0.25}
+	want := map[string]float64{"codec": 0.1, SystemPart: 0.2, APIPart: 0.3, RuntimePart: 0.15, "segment": 0.25, "blocks": 0}
 	got := partsOf(p, module)
 	if len(got) != len(want) {
 		t.Errorf("parts %v", got)
