@@ -10,16 +10,7 @@ import (
 // BenchmarkQuery reads little of a fleet of 4,000 series whose six hours are merged: warm,
 // so that the cache has what is read again.
 func BenchmarkQuery(b *testing.B) {
-	db, series := openBench(b, b.TempDir(), 0)
-	defer func() {
-		if err := db.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
-	ingest(b, db, series, benchSteps, benchSeries)
-	if err := db.Compact(context.Background()); err != nil {
-		b.Fatal(err)
-	}
+	db, series := mergedFleet(b)
 	end := benchStart + int64(6*time.Hour) - 1
 	for _, hours := range []int{1, 6} {
 		b.Run(fmt.Sprintf("series=1/hours=%d", hours), func(b *testing.B) {
@@ -37,16 +28,7 @@ func BenchmarkQuery(b *testing.B) {
 // BenchmarkAggregate makes hourly averages of six hours of 100 series that share a tag, by
 // statistics and, with the deviation as well, from all points.
 func BenchmarkAggregate(b *testing.B) {
-	db, series := openBench(b, b.TempDir(), 0)
-	defer func() {
-		if err := db.Close(); err != nil {
-			b.Error(err)
-		}
-	}()
-	ingest(b, db, series, benchSteps, benchSeries)
-	if err := db.Compact(context.Background()); err != nil {
-		b.Fatal(err)
-	}
+	db, _ := mergedFleet(b)
 	for name, functions := range map[string][]Function{"statistics": {Avg}, "points": {Avg, Stddev}} {
 		b.Run("from="+name, func(b *testing.B) {
 			a := Aggregation{
@@ -70,6 +52,22 @@ func BenchmarkAggregate(b *testing.B) {
 			}
 		})
 	}
+}
+
+// mergedFleet returns a database of the fleet, all merged, which b closes when it ends.
+func mergedFleet(b *testing.B) (*DB, []*Series) {
+	b.Helper()
+	db, series := openBench(b, b.TempDir(), 0)
+	b.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	ingest(b, db, series, benchSteps, benchSeries)
+	if err := db.Compact(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	return db, series
 }
 
 // selectTags selects the series with a name and tags.

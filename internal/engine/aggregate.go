@@ -76,12 +76,16 @@ func aligned(w aggregate.Windows) aggregate.Windows {
 	return w
 }
 
-// within returns those of w that can have points of snap. The bounds of files are those of
-// all series in them: if there are too many windows between those, the points themselves
-// decide, so that what is in which file changes no answer.
+// within returns w, or, if it has too many windows, those of them that can have points of
+// snap. The bounds of files are those of all series in them: if there are too many between
+// those as well, the points themselves decide, so that what is in which file changes no
+// answer.
 func (e *Engine) within(ctx context.Context, w aggregate.Windows, snap *snapshot) (aggregate.Windows, error) {
-	near := w.Trim(snap.bounds())
-	err := near.Validate()
+	near, err := w, w.Validate()
+	if errors.Is(err, aggregate.ErrTooMany) {
+		near = w.Trim(snap.bounds())
+		err = near.Validate()
+	}
 	if errors.Is(err, aggregate.ErrTooMany) {
 		first, last, failed := e.pointBounds(ctx, snap)
 		if failed != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ func (f *aggregateFlags) aggregation(c *cobra.Command, q sydradb.Query, times *t
 	a = sydradb.Aggregation{
 		Selector: q.Selector, Start: q.Start, End: q.End,
 		Functions: []sydradb.Function{sydradb.Avg}, GroupBy: f.by,
-		Parallel: 2,
+		Parallel: runtime.GOMAXPROCS(0),
 	}
 	for i, key := range a.GroupBy {
 		a.GroupBy[i] = strings.TrimSpace(key)
