@@ -570,6 +570,42 @@ func TestLivesAgainstMaps(t *testing.T) {
 	})
 }
 
+// A series known by its id alone takes a name that another had, under another id because
+// of a collision, before it died: in a log nothing else says that it is dead.
+func TestReplayedNameOfADeadSeries(t *testing.T) {
+	opts := Options{Hash: func([]byte) uint64 { return 3 }}
+	c := New(dict.New(), opts)
+	register := func(o base.Ordinal, id base.SeriesID, name string) ([]base.Ordinal, error) {
+		return c.Replay(base.Registration{Ordinal: o, ID: id, Name: name})
+	}
+	for _, step := range []struct {
+		o    base.Ordinal
+		id   base.SeriesID
+		name string
+		void []base.Ordinal
+	}{{13, 4, "a", nil}, {15, 3, "", nil}, {15, 3, "a", []base.Ordinal{13}}} {
+		if void, err := register(step.o, step.id, step.name); err != nil || !slices.Equal(void, step.void) {
+			t.Fatalf("%+v: void %d, %v", step, void, err)
+		}
+	}
+	if err := c.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := c.Resolve("a", nil); err != nil || o != 15 || c.Known(13) {
+		t.Errorf("ordinal %d, %v", o, err)
+	}
+	// One with a higher ordinal came up later, and cannot have been dead.
+	c = New(dict.New(), opts)
+	for _, o := range []base.Ordinal{15, 20} {
+		if _, err := register(o, base.SeriesID(o-12), map[base.Ordinal]string{20: "a"}[o]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := register(15, 3, "a"); err == nil {
+		t.Error("two living series have one name")
+	}
+}
+
 // TestConcurrentLives resolves, appends and asks while series die and a renewed catalog
 // takes over.
 func TestConcurrentLives(t *testing.T) {

@@ -172,11 +172,11 @@ func (c *Catalog) Replay(reg base.Registration) (void []base.Ordinal, err error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if row, ok := c.mu.get(reg.Ordinal); ok {
-		if err := c.registerAgainLocked(reg, row); err != nil {
+		if void, err = c.registerAgainLocked(reg, row); err != nil {
 			return nil, err
 		}
 		c.markLoggedLocked(reg.Ordinal)
-		return nil, nil
+		return void, nil
 	}
 	if err := checkNormal(reg); err != nil {
 		return nil, err
@@ -196,33 +196,37 @@ func (c *Catalog) Replay(reg base.Registration) (void []base.Ordinal, err error)
 	return void, nil
 }
 
-// registerAgainLocked compares a registration with the series that has its ordinal.
-// Requires: c.mu.
-func (c *Catalog) registerAgainLocked(reg base.Registration, row series) error {
+// registerAgainLocked compares a registration with the series that has its ordinal, and
+// gives that the name. It returns the ordinals that this made void. Requires: c.mu.
+func (c *Catalog) registerAgainLocked(reg base.Registration, row series) (void []base.Ordinal, err error) {
 	switch {
 	case row.id != reg.ID:
-		return fmt.Errorf("ordinal %d stands for the series %x and %x", reg.Ordinal, uint64(row.id), uint64(reg.ID))
+		return nil, fmt.Errorf("ordinal %d stands for the series %x and %x", reg.Ordinal, uint64(row.id), uint64(reg.ID))
 	case reg.Name == "":
 		// Written before the series got its name, or it never got one.
 		_, known := c.describeLocked(nil, reg.Ordinal)
 		if slices.ContainsFunc(reg.Tags, func(t base.Tag) bool { return !slices.Contains(known, t) }) {
-			return fmt.Errorf("ordinal %d (series %x) has other tags", reg.Ordinal, uint64(reg.ID))
+			return nil, fmt.Errorf("ordinal %d (series %x) has other tags", reg.Ordinal, uint64(reg.ID))
 		}
-		return nil
+		return nil, nil
 	case c.isSeriesLocked(reg.Ordinal, reg.Name, reg.Tags):
-		return nil
+		return nil, nil
 	}
 	if err := checkNormal(reg); err != nil {
-		return err
+		return nil, err
 	}
 	if !c.canAdoptLocked(reg.Ordinal, reg.Tags) {
-		return fmt.Errorf("ordinal %d (series %x) has another name or other tags", reg.Ordinal, uint64(reg.ID))
+		return nil, fmt.Errorf("ordinal %d (series %x) has another name or other tags", reg.Ordinal, uint64(reg.ID))
 	}
 	if id := c.keyID(reg.Name, reg.Tags); id != reg.ID {
-		return fmt.Errorf("ordinal %d: the name %.100q does not hash to %x", reg.Ordinal, reg.Name, uint64(reg.ID))
+		return nil, fmt.Errorf("ordinal %d: the name %.100q does not hash to %x", reg.Ordinal, reg.Name, uint64(reg.ID))
+	}
+	// A series that died may have had the key under another id.
+	if void, err = c.succeedLocked(reg.Ordinal, reg.ID, reg.ID, reg.Name, reg.Tags); err != nil {
+		return nil, err
 	}
 	c.adoptLocked(reg.Ordinal, reg.Name, reg.Tags)
-	return nil
+	return void, nil
 }
 
 // checkNormal reports what Resolve would not have registered like this.
