@@ -1,0 +1,25 @@
+package prom
+
+import (
+	_ "github.com/golang/snappy"
+	_ "github.com/pelletier/go-toml/v2"
+	_ "github.com/prometheus/client_golang/prometheus"
+	_ "github.com/prometheus/client_golang/prometheus/collectors"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/otlptranslator"
+	_ "github.com/prometheus/prometheus/prompb"
+	_ "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
+	_ "github.com/prometheus/prometheus/promql"
+	_ "github.com/prometheus/prometheus/storage"
+	_ "github.com/prometheus/prometheus/storage/remote"
+	_ "github.com/prometheus/prometheus/storage/remote/otlptranslator/prometheusremotewrite"
+	_ "github.com/prometheus/prometheus/web/api/v1"
+	_ "go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	_ "golang.org/x/net/netutil"
+	_ "golang.org/x/sys/cpu"
+	_ "github.com/prometheus/common/model"
+	_ "github.com/prometheus/common/route"
+	_ "github.com/grafana/regexp"
+	_ "google.golang.org/protobuf/encoding/protowire"
+	_ "github.com/prometheus/common/promslog"
+)
