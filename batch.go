@@ -46,6 +46,26 @@ func (b *Batch) setEngine(e *engine.Engine) {
 // Len returns the number of points in the batch.
 func (b *Batch) Len() int { return len(b.rows) }
 
+// DeleteFunc takes out the points for which del returns true and returns how many those
+// are. The others keep their order.
+func (b *Batch) DeleteFunc(del func(s *Series, ts int64, value float64) bool) int {
+	n := 0
+	for i, row := range b.rows {
+		if !del((*Series)(b.series[i]), row.TS, row.Value) {
+			b.rows[n], b.series[n] = row, b.series[i]
+			n++
+		}
+	}
+	gone := len(b.rows) - n
+	clear(b.series[n:])
+	b.rows, b.series, b.foreign = b.rows[:n], b.series[:n], 0
+	if n > 0 {
+		b.of = b.series[0].Engine()
+		b.foreign = 1 + slices.IndexFunc(b.series, func(s *engine.Series) bool { return s.Engine() != b.of })
+	}
+	return gone
+}
+
 // Reset empties the batch and keeps its memory for the next points.
 func (b *Batch) Reset() { b.rows, b.series, b.foreign = b.rows[:0], b.series[:0], 0 }
 

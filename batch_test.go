@@ -99,3 +99,56 @@ func TestForeignSeriesAreRefused(t *testing.T) {
 		t.Errorf("time out of range: %v", err)
 	}
 }
+
+// DeleteFunc takes out what it is told to, and knows afterwards whose series are left.
+func TestBatchDeleteFunc(t *testing.T) {
+	db, other := openMem(t), openMem(t)
+	a, b := mustSeries(t, db, "a"), mustSeries(t, other, "b")
+	batch := db.NewBatch()
+	for ts := range int64(4) {
+		batch.Add(a, ts, float64(ts))
+		batch.Add(b, ts, float64(ts))
+	}
+	var point *PointError
+	if err := db.Write(t.Context(), batch); !errors.As(err, &point) || point.Index != 1 {
+		t.Fatalf("a batch with series of two databases: %v", err)
+	}
+	if n := batch.DeleteFunc(func(_ *Series, ts int64, _ float64) bool { return ts == 0 }); n != 2 || batch.Len() != 6 {
+		t.Errorf("%d deleted, %d left; want 2 and 6", n, batch.Len())
+	}
+	if err := db.Write(t.Context(), batch); !errors.As(err, &point) || point.Index != 1 || point.TS != 1 {
+		t.Errorf("a foreign series is left: %v", err)
+	}
+	if n := batch.DeleteFunc(func(s *Series, _ int64, _ float64) bool { return s == b }); n != 3 {
+		t.Errorf("%d deleted, want 3", n)
+	}
+	if err := db.Write(t.Context(), batch); err != nil {
+		t.Error(err)
+	}
+	if n := batch.DeleteFunc(func(*Series, int64, float64) bool { return true }); n != 3 || batch.Len() != 0 {
+		t.Errorf("%d deleted, %d left; want 3 and 0", n, batch.Len())
+	}
+	batch.Add(b, 9, 9) // an empty batch is of whom its first point is
+	if err := other.Write(t.Context(), batch); err != nil {
+		t.Error(err)
+	}
+}
+
+func openMem(t *testing.T) *DB {
+	t.Helper()
+	db, err := Open("", &Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func mustSeries(t *testing.T, db *DB, name string, tags ...Tag) *Series {
+	t.Helper()
+	s, err := db.Series(name, tags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}

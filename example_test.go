@@ -160,6 +160,51 @@ func ExampleDB_Find() {
 	// cpu.load{host="c"}
 }
 
+// Select captures series that are then read in any order: here the last first.
+func ExampleDB_Select() {
+	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	batch := db.NewBatch()
+	for i, host := range []string{"a", "b"} {
+		series, err := db.Series("cpu.load", sydradb.Tag{Key: "host", Value: host})
+		if err != nil {
+			log.Fatal(err)
+		}
+		batch.Add(series, 1, float64(i))
+		batch.Add(series, 2, float64(i)+0.5)
+	}
+	ctx := context.Background()
+	if err := db.Write(ctx, batch); err != nil {
+		log.Fatal(err)
+	}
+	selection, err := db.Select(ctx, sydradb.Query{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer selection.Close()
+	reader := selection.Reader()
+	defer reader.Close()
+	for i := selection.Len() - 1; i >= 0; i-- {
+		reader.Open(i, sydradb.MinTime, sydradb.MaxTime)
+		for {
+			run, err := reader.Next(ctx)
+			if err != nil {
+				log.Fatal(err)
+			}
+			if len(run.Times) == 0 {
+				break
+			}
+			fmt.Println(selection.Series(i), run.Times, run.Values)
+		}
+	}
+	// Output:
+	// cpu.load{host="b"} [1 2] [1 1.5]
+	// cpu.load{host="a"} [1 2] [0 0.5]
+}
+
 // Aggregate computes values for windows of time: here the peak and the average of every
 // ten minutes, of each floor.
 func ExampleDB_Aggregate() {

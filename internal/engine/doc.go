@@ -26,6 +26,7 @@
 //	series.go       handles of series; order.go in which order results come
 //	snapshot.go     some series at one moment
 //	query.go        the iterator over a snapshot; parallel.go with several readers
+//	selection.go    a snapshot whose series are read in any order
 //	aggregate.go    the iterator over values for windows of time
 //	reader.go       the points of one series, merged from memory and files
 //	                (reader_packs.go: open packs; reader_aggregate.go: statistics)

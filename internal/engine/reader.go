@@ -39,6 +39,7 @@ type seriesReader struct {
 	buffers    [3]columns // of pieces and merges, used in turn
 	turn       int
 	hidden     []tombstone.Range
+	column     int64 // number of the column that the times of next are part of; 0 for none
 
 	home    *readers // takes the reader back; nil for that of a merge
 	decoded int64    // pieces read since it was handed out
@@ -163,6 +164,7 @@ func (r *seriesReader) next(ctx context.Context) (columns, error) {
 			continue
 		}
 		overlapping, end := r.takeOverlapping()
+		r.column = 0
 		points, err := r.readPieces(overlapping)
 		if err != nil {
 			return columns{}, err
@@ -174,13 +176,14 @@ func (r *seriesReader) next(ctx context.Context) (columns, error) {
 		if n > 0 {
 			points = r.merge(points, r.memory.slice(0, n))
 			r.memory = r.memory.slice(n, r.memory.len())
+			r.column = 0
 		}
 		if points.len() > 0 {
 			return points, nil
 		}
 	}
 	points := r.memory
-	r.memory = columns{}
+	r.memory, r.column = columns{}, 0
 	return points, nil
 }
 
@@ -277,6 +280,7 @@ func (r *seriesReader) readAlone(p *piece) (columns, error) {
 		return columns{}, err
 	}
 	dst.values = values
+	r.column = r.packs.decoder.Column()
 	return r.within(p, columns{times, values}), nil
 }
 

@@ -23,7 +23,12 @@ type Decoder struct {
 	codec codec.Decoder
 	ring  timesRing
 	rows  []decodedColumn // by a hash of the offset; one that collides takes the place
+	last  int64           // 1 + the place in the ring of the column returned last
 }
+
+// Column returns a number for the timestamps that the last ReadBlock of this decoder
+// returned: while it is in use, equal numbers are the same column.
+func (d *Decoder) Column() int64 { return d.last }
 
 // decodedColumn is a column of timestamps in the ring, verified.
 type decodedColumn struct {
@@ -54,6 +59,7 @@ func (d *Decoder) remembered(p *Pack, s *PackSeries, b *PackBlock) ([]int64, uin
 	if ts == nil || ts[0] != b.First || ts[len(ts)-1] != b.Last {
 		return nil, 0
 	}
+	d.last = c.at + 1
 	return ts, c.crc
 }
 
@@ -79,6 +85,7 @@ func (d *Decoder) timestamps(p *Pack, s *PackSeries, b *PackBlock, data []byte, 
 	if ts[0] != b.First || ts[len(ts)-1] != b.Last {
 		return nil, blockDamage(s, b, errBlock)
 	}
+	d.last = at + 1
 	d.rows[decodedRow(b.TimestampOffset)] = decodedColumn{
 		pack: p, offset: b.TimestampOffset, at: at, bytes: b.TimestampBytes, count: b.Count, crc: crc, codec: s.TimestampCodec,
 	}
