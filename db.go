@@ -63,6 +63,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 		Retention:       retention.Rules{Default: o.Retention, Classes: o.NamespaceRetention},
 		MaxDiskBytes:    o.MaxDiskBytes,
 		MaxSeries:       o.MaxSeries,
+		OnRecovery:      o.OnRecovery,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sydradb: open %s: %w", dir, errors.Join(noSpace(err), closeFS(fs)))

@@ -89,6 +89,12 @@ type Options struct {
 	// [ErrSeriesLimit]. 0 is no limit.
 	MaxSeries int
 
+	// OnRecovery, unless nil, is called while Open replays the log, with the bytes that
+	// have been read and those that there are: at the beginning, about every 16 MiB, and
+	// at the end. It is called by the goroutine of Open, which waits for it. Databases
+	// that are opened for reading only do not call it.
+	OnRecovery func(done, total int64)
+
 	// Logger receives what an operator should know: repairs at open, failing disks,
 	// flushes at debug level. Default: nothing is logged.
 	Logger *slog.Logger

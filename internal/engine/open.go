@@ -143,6 +143,8 @@ func (r *recovery) replay() error {
 		Demand:  r.read.LastLSN,
 		NowMS:   func() int64 { return time.Now().UnixMilli() },
 		Judged:  r.secure,
+
+		Progress: r.opts.OnRecovery,
 	}, r.apply)
 	if err != nil {
 		return err

@@ -86,6 +86,9 @@ type Options struct {
 	MaxDiskBytes    int64 // 0 is no limit
 	MaxSeries       int   // 0 is no limit
 
+	// OnRecovery, unless nil, is told how far the replay of the log is.
+	OnRecovery func(done, total int64)
+
 	// Now is the wall clock. Tests set it.
 	Now func() time.Time
 	// MaxDeletions bounds the series, each counted as often as it was deleted from, of

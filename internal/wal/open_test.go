@@ -2,6 +2,7 @@ package wal
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -47,6 +48,45 @@ func TestJudgedComesBetween(t *testing.T) {
 		c.fs.SetHook(nil)
 		if err == nil {
 			must(t, l.Close())
+		}
+	}
+}
+
+// Progress goes from nothing to all of the bytes, torn ones included, in steps.
+func TestProgressOfOpening(t *testing.T) {
+	fs := fsys.NewMem()
+	l, err := Create(fs, testUUID, 1)
+	must(t, err)
+	rows := make([]base.Row, 400_000)
+	for i := range rows {
+		rows[i] = base.Row{TS: int64(i) * 7_919, Value: 1 / float64(i+1)}
+	}
+	const records = 10
+	for range records {
+		_, err = l.Append([][]byte{AppendBatch(nil, nil, rows)})
+		must(t, err)
+	}
+	size := l.Bytes()
+	must(t, l.Close())
+	log := readFile(t, fs, base.CurrentWAL)
+	for name, c := range map[string]struct {
+		fs   *fsys.Mem
+		size int64
+	}{
+		"whole": {fs, size},
+		"torn":  {with(t, fs, base.CurrentWAL, log[:size-1]), size - 1},
+	} {
+		var steps []int64
+		l, _, err := Open(c.fs, OpenOptions{UUID: testUUID, Progress: func(done, total int64) {
+			if total != c.size {
+				t.Errorf("%s: %d bytes in all, want %d", name, total, c.size)
+			}
+			steps = append(steps, done)
+		}}, func(Record) error { return nil })
+		must(t, err)
+		must(t, l.Close())
+		if len(steps) < 3 || steps[0] != 0 || steps[len(steps)-1] != c.size || !slices.IsSorted(steps) || len(steps) > int(c.size/progressBytes)+3 {
+			t.Errorf("%s: steps %v of %d bytes", name, steps, c.size)
 		}
 	}
 }

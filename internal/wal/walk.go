@@ -29,6 +29,21 @@ type walk struct {
 	next   base.LSN // expected of the next record
 	proven base.LSN // the highest that a record calls durable
 	report Report
+
+	done, total int64 // bytes read, of files before the one being read; of all
+	told        int64 // when Progress was last called
+}
+
+// progressBytes is how much is read before Progress is called again.
+const progressBytes = 16 << 20
+
+// progress tells Progress, every now and then and at both ends, that done bytes have been
+// read.
+func (w *walk) progress(done int64) {
+	if w.opts.Progress != nil && (done == 0 || done-w.told >= progressBytes || done == w.total && w.told < done) {
+		w.told = done
+		w.opts.Progress(done, w.total)
+	}
 }
 
 // run reads all. Its error is fn's, a CorruptionError, or one of reading.
@@ -43,11 +58,17 @@ func (w *walk) run(fs fsys.FS) error {
 	// Without a sound Header, and without a file before it, a current.wal may start
 	// anywhere up to flushed+1.
 	w.next = max(w.files[w.from].first, 1)
+	for i := range w.files[w.from:] {
+		w.total += w.files[w.from+i].size
+	}
+	w.progress(0)
 	for i := w.from; i < len(w.files); i++ {
 		if err := w.file(fs, &w.files[i]); err != nil {
 			return err
 		}
+		w.done += w.files[i].size
 	}
+	w.progress(w.total)
 	w.report.Last = max(w.next-1, w.opts.Flushed)
 	return w.reached()
 }
@@ -80,6 +101,7 @@ func (w *walk) file(fs fsys.FS, f *logFile) (err error) {
 			return err
 		}
 		off = end
+		w.progress(w.done + off)
 	}
 	return nil
 }
