@@ -23,7 +23,7 @@ type Phase struct {
 
 // Phases returns all of them in the order in which they are run.
 func Phases() []Phase {
-	fleets := []string{"w1", "w2", "w3", "year", "node"}
+	fleets := []string{"w1", "w2", "w3", "year", "node", "devops"}
 	return []Phase{
 		{Name: "ingest", Workloads: fleets, run: (*worker).ingest},
 		{Name: "reopen", Workloads: []string{"w2"}, Needs: "ingest", run: (*worker).reopen},

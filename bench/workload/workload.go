@@ -43,10 +43,10 @@ func (w *Workload) Open() Source { return w.source() }
 func All(small bool) ([]*Workload, error) {
 	if small {
 		n, err := node(20)
-		return []*Workload{fleet(2, 720), many(500, 20), late(20, 720), year(1), n}, err
+		return []*Workload{fleet(2, 720), many(500, 20), late(20, 720), year(1), n, devops(5, 720)}, err
 	}
 	n, err := node(0)
-	return []*Workload{fleet(100, 2160), many(500_000, 20), late(1000, 2160), year(365), n}, err
+	return []*Workload{fleet(100, 2160), many(500_000, 20), late(1000, 2160), year(365), n, devops(500, 4680)}, err
 }
 
 // Named returns those of a list of names that commas separate, all of them for "".

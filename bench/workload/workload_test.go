@@ -163,3 +163,28 @@ func TestNamed(t *testing.T) {
 		t.Error("there is a w9")
 	}
 }
+
+// The devops load has whole percentages that seldom move by more than three, ten tags for
+// each host, and the series of a host beside one another.
+func TestDevOps(t *testing.T) {
+	w := devops(7, 2000)
+	columns, _ := w.Expect()
+	far := 0
+	for i, c := range columns {
+		for j, v := range c.Values {
+			if v != math.Trunc(v) || v < 0 || v > 100 {
+				t.Fatalf("series %d: %v", i, v)
+			}
+			if j > 0 && math.Abs(v-c.Values[j-1]) > 3 {
+				far++
+			}
+		}
+	}
+	if share := float64(far) / float64(w.Points); share > 0.005 || share == 0 {
+		t.Errorf("%v of the steps are long", share)
+	}
+	name, tags := w.Describe(63, nil)
+	if name != "cpu_usage_nice" || len(tags) != 10 || tags[0] != (engine.Tag{Key: "hostname", Value: "host_6"}) {
+		t.Error(name, tags)
+	}
+}

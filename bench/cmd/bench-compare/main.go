@@ -28,7 +28,7 @@ func main() {
 func run() error {
 	var plan race.Plan
 	engines := flag.String("engine", "", "engines, with commas between them; all by default")
-	workloads := flag.String("workload", "", "workloads: w1, w2, w3, year, node; all by default")
+	workloads := flag.String("workload", "", "workloads: w1, w2, w3, year, node, devops; all by default")
 	phases := flag.String("phase", "", "phases; those that they need are run too; all by default")
 	worker := flag.String("worker", "", "do one task, for the program itself")
 	flag.IntVar(&plan.Runs, "runs", 3, "runs of each")
