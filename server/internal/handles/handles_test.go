@@ -1,0 +1,131 @@
+package handles
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/sydradb/sydradb"
+)
+
+func key(i int) []byte { return fmt.Appendf(nil, "key %d", i) }
+
+func TestTable(t *testing.T) {
+	table := NewTable(1<<20, 1<<20)
+	const n = 10_000
+	for i := range n {
+		if _, found := table.Find(key(i)); found {
+			t.Fatalf("key %d found before it was added", i)
+		}
+		if number, added := table.Add(key(i)); !added || number != uint32(i) {
+			t.Fatalf("key %d: number %d, added: %v", i, number, added)
+		}
+	}
+	for i := range n {
+		number, found := table.Find(key(i))
+		if !found || number != uint32(i) || string(table.Key(number)) != string(key(i)) {
+			t.Fatalf("key %d: number %d, found: %v", i, number, found)
+		}
+	}
+	if table.Len() != n {
+		t.Errorf("%d keys, want %d", table.Len(), n)
+	}
+	if _, found := table.Find([]byte("key")); found {
+		t.Error("part of a key found")
+	}
+	probe := key(77)
+	if allocs := testing.AllocsPerRun(100, func() { table.Find(probe) }); allocs != 0 {
+		t.Errorf("Find allocates %v times", allocs)
+	}
+	table.Reset()
+	if _, found := table.Find(probe); found || table.Len() != 0 {
+		t.Error("Reset left something")
+	}
+}
+
+func TestEmptyKey(t *testing.T) {
+	table := NewTable(10, 1000)
+	for i, k := range []string{"", "a"} {
+		if n, added := table.Add([]byte(k)); !added || n != uint32(i) {
+			t.Fatalf("%q: %d, %v", k, n, added)
+		}
+	}
+	if n, found := table.Find(nil); !found || n != 0 {
+		t.Errorf("empty key: %d, %v", n, found)
+	}
+}
+
+// A full table keeps what it has until it has turned away more than that.
+func TestBounds(t *testing.T) {
+	for _, tt := range []struct {
+		name               string
+		maxCount, maxBytes int
+		want               int
+	}{
+		{"count", 5, 1 << 20, 5},
+		{"bytes", 100, 5 * (len("key 0") + entryBytes), 5},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			table := NewTable(tt.maxCount, tt.maxBytes)
+			turned := 0
+			for i := range 10 {
+				if _, added := table.Add(key(i)); !added {
+					turned++
+				}
+			}
+			if table.Len() != tt.want || turned != 10-tt.want || table.Worn() {
+				t.Fatalf("%d keys, %d turned away, worn: %v", table.Len(), turned, table.Worn())
+			}
+			if _, found := table.Find(key(0)); !found {
+				t.Error("the first key is gone")
+			}
+			table.Add(key(11))
+			if !table.Worn() {
+				t.Error("not worn after more were turned away than it holds")
+			}
+		})
+	}
+}
+
+func TestCache(t *testing.T) {
+	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	resolve := func(i int) *sydradb.Series {
+		s, err := db.Series("s", sydradb.Tag{Key: "i", Value: fmt.Sprint(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	c := NewCache(4, 1<<20)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range 100 {
+				want := resolve(i % 10)
+				if got := c.Get(key(i % 10)); got != nil && got.ID() != want.ID() {
+					t.Errorf("key %d: series %v", i%10, got)
+				}
+				c.Put(key(i%10), want)
+			}
+		})
+	}
+	wg.Wait()
+	// After so many misses the old entries have gone, and a new one finds room.
+	for i := 100; ; i++ {
+		c.Put(key(i), resolve(i))
+		if c.Get(key(i)) != nil {
+			break
+		}
+		if i > 200 {
+			t.Fatal("the cache never takes anything new")
+		}
+	}
+	k := key(100)
+	if allocs := testing.AllocsPerRun(100, func() { c.Get(k) }); allocs != 0 {
+		t.Errorf("Get allocates %v times", allocs)
+	}
+}
