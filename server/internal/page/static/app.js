@@ -118,7 +118,7 @@ async function list(query, time, { signal }) {
   const { data: found, notes } = await data('api/v1/query', { params: { query, time }, form: true, signal });
   show('', notes);
   chart.clear();
-  table.draw(result, found);
+  table.draw(result, found, time);
 }
 
 function zoom(start, end) {

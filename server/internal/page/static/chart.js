@@ -56,7 +56,7 @@ function legendEntry(legend, name, i) {
   const value = make('span', { className: 'value' });
   const swatch = make('span', { className: `swatch dash-${Math.floor(i / 8) % 3}` });
   swatch.style.borderColor = colorOf(i);
-  const button = make('button', { type: 'button', title: name }, swatch, make('span', { className: 'name', textContent: name }), value);
+  const button = make('button', { type: 'button', title: name }, swatch, value, make('span', { className: 'name', textContent: name }));
   button.setAttribute('aria-pressed', 'true');
   button.addEventListener('click', () => {
     const show = button.getAttribute('aria-pressed') !== 'true';

@@ -6,7 +6,8 @@ import { count, seriesName, when } from './format.js';
 const maxRows = 1000; // shown
 const maxPoints = 200; // shown of a series of points
 
-export function draw(place, { resultType, result }) {
+// draw shows a result as of a time in Unix seconds.
+export function draw(place, { resultType, result }, time) {
   if (resultType === 'scalar' || resultType === 'string') {
     place.replaceChildren(make('p', { className: 'scalar', textContent: result[1] }));
     return;
@@ -15,12 +16,12 @@ export function draw(place, { resultType, result }) {
     place.replaceChildren(make('p', { className: 'hint empty', textContent: 'No series at this time.' }));
     return;
   }
-  place.replaceChildren(resultType === 'vector' ? vector(result) : matrix(result), remark(result.length));
+  place.replaceChildren(resultType === 'vector' ? vector(result) : matrix(result), remark(result.length, time));
 }
 
-function remark(length) {
+function remark(length, time) {
   const shown = length > maxRows ? `, of which ${count(maxRows)} are shown` : '';
-  return make('p', { className: 'hint', textContent: `${count(length)} series${shown}` });
+  return make('p', { className: 'hint', textContent: `${count(length)} series at ${when(time)}${shown}` });
 }
 
 function vector(result) {
