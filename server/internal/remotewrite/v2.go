@@ -1,0 +1,434 @@
+package remotewrite
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/handles"
+	"github.com/sydradb/sydradb/server/internal/metadata"
+)
+
+// Bounds of the symbols.
+const (
+	maxSymbols     = 1 << 20
+	maxSymbolBytes = 32 << 20
+)
+
+// unknown is in place of the number of a symbol that has none: there was no room for it.
+const unknown = 1 << 31
+
+// table2 finds series by the numbers of the symbols that their labels consist of.
+type table2 struct {
+	mu      sync.RWMutex
+	epoch   int // how often it was emptied, which gives symbols other numbers
+	symbols *handles.Table
+	keys    *handles.Table    // four bytes for each symbol of a series
+	series  []*sydradb.Series // by number of the key
+	// said is what the last metadata of a series was, see metadata2.code. Readers change
+	// it, atomically.
+	said []uint64
+}
+
+func newTable2() *table2 {
+	return &table2{symbols: handles.NewTable(maxSymbols, maxSymbolBytes), keys: handles.NewTable(maxSeries, maxSeriesBytes)}
+}
+
+// reset empties the table if it is time for that.
+func (t *table2) reset() {
+	if t.symbols.Worn() || t.keys.Worn() {
+		t.symbols.Reset()
+		t.keys.Reset()
+		t.series, t.said = nil, nil
+		t.epoch++
+	}
+}
+
+// put keeps a series, if there is room and its key still means the same.
+func (t *table2) put(epoch int, key []byte, s *sydradb.Series) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.reset(); t.epoch != epoch {
+		return
+	}
+	if _, found := t.keys.Find(key); found {
+		return
+	}
+	if _, added := t.keys.Add(key); added {
+		t.series = append(t.series, s)
+		t.said = append(t.said, 0)
+	}
+}
+
+// request2 is the reading of one request. It holds the lock of the table.
+type request2 struct {
+	*decoder
+	table  *table2
+	store  *metadata.Store
+	body   []byte
+	locked bool
+	epoch  int // of table, when the symbols got their numbers
+	meta   metadata2
+}
+
+// metadata2 is what a TimeSeries says about its family.
+type metadata2 struct {
+	typ        uint64
+	help, unit uint32 // references
+}
+
+// decode2 reads a Request.
+func (d *decoder) decode2(t *table2, store *metadata.Store, body []byte) error {
+	series, ok := d.takeSymbols(body)
+	if !ok {
+		return errWire
+	}
+	r := request2{decoder: d, table: t, store: store, body: body}
+	defer r.unlock()
+	r.number()
+	for i, n := series, 0; i < len(body); n++ {
+		if n%turn == turn-1 {
+			r.unlock()
+			r.lock()
+		}
+		tag, next := uvarint(body, i, len(body))
+		if tag != tagOf(5, wireBytes) {
+			i = skipValue(body, next, len(body), tag&7) // as takeSymbols did
+			continue
+		}
+		from, to := span(body, next, len(body))
+		if !r.timeSeries(from, to) {
+			return errWire
+		}
+		i = to
+	}
+	return nil
+}
+
+// takeSymbols finds the symbols of a Request, wherever they stand, and where the first
+// TimeSeries begins. It checks all fields of the Request.
+func (d *decoder) takeSymbols(b []byte) (series int, ok bool) {
+	series = len(b)
+	for i := 0; i < len(b); {
+		tag, next := uvarint(b, i, len(b))
+		if next == 0 {
+			return 0, false
+		}
+		var from int
+		switch tag {
+		case tagOf(4, wireBytes):
+			from, next = span(b, next, len(b))
+			d.places = append(d.places, place{uint32(from), uint32(next)})
+		case tagOf(5, wireBytes):
+			series = min(series, i)
+			_, next = span(b, next, len(b))
+		default:
+			if field := tag >> 3; field == 0 || field == 4 || field == 5 {
+				return 0, false
+			}
+			next = skip(b, next, len(b), tag, 0)
+		}
+		if i = next; i == 0 {
+			return 0, false
+		}
+	}
+	return series, true
+}
+
+// lock takes the lock again. If the table was emptied meanwhile, the symbols get other
+// numbers.
+func (r *request2) lock() {
+	r.table.mu.RLock()
+	r.locked = true
+	if r.epoch != r.table.epoch {
+		r.unlock()
+		r.number()
+	}
+}
+
+func (r *request2) unlock() {
+	if r.locked {
+		r.locked = false
+		r.table.mu.RUnlock()
+	}
+}
+
+// number looks the symbols up and adds what is missing, then takes the lock.
+func (r *request2) number() {
+	for {
+		r.table.mu.RLock()
+		r.locked = true
+		r.epoch = r.table.epoch
+		missing := false
+		r.numbers = r.numbers[:0]
+		for _, p := range r.places {
+			n, found := r.table.symbols.Find(r.body[p.from:p.to])
+			if !found {
+				n, missing = unknown, true
+			}
+			r.numbers = append(r.numbers, n)
+		}
+		if !missing {
+			return
+		}
+		r.unlock()
+		if r.addSymbols() {
+			r.table.mu.RLock()
+			r.locked = true
+			if r.epoch == r.table.epoch {
+				return
+			}
+			r.unlock()
+		}
+	}
+}
+
+// addSymbols gives numbers to the symbols that have none. It reports whether the other
+// numbers still hold.
+func (r *request2) addSymbols() bool {
+	t := r.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.reset(); t.epoch != r.epoch {
+		return false
+	}
+	for i, p := range r.places {
+		if r.numbers[i] != unknown {
+			continue
+		}
+		symbol := r.body[p.from:p.to]
+		n, found := t.symbols.Find(symbol)
+		if !found {
+			n, found = t.symbols.Add(symbol)
+		}
+		if found {
+			r.numbers[i] = n
+		}
+	}
+	return true
+}
+
+// timeSeries reads a TimeSeries.
+func (r *request2) timeSeries(i, end int) bool {
+	b, d := r.body, r.decoder
+	d.samples = d.samples[:0]
+	r.meta = metadata2{}
+	var refs []byte
+	for i < end {
+		tag, next := uvarint(b, i, end)
+		if next == 0 {
+			return false
+		}
+		i = next
+		switch tag {
+		case tagOf(1, wireBytes):
+			if i, next = span(b, i, end); refs == nil {
+				refs = b[i:next]
+			} else {
+				refs = d.gather(refs, b[i:next])
+			}
+		case tagOf(1, wireVarint):
+			if _, next = uvarint(b, i, end); next != 0 {
+				refs = d.gather(refs, b[i:next])
+			}
+		case tagOf(2, wireBytes):
+			next = d.sample(b, i, end, 3)
+		case tagOf(3, wireBytes):
+			d.histograms++
+			_, next = span(b, i, end)
+		case tagOf(4, wireBytes):
+			d.exemplars++
+			_, next = span(b, i, end)
+		case tagOf(5, wireBytes):
+			i, next = span(b, i, end)
+			if next != 0 && !r.meta.read(b, i, next) {
+				return false
+			}
+		default:
+			next = skip(b, i, end, tag, 5)
+		}
+		if i = next; i == 0 {
+			return false
+		}
+	}
+	return r.storeSeries(refs)
+}
+
+// gather puts references behind others that stood elsewhere.
+func (d *decoder) gather(refs, more []byte) []byte {
+	d.gathered = append(append(d.gathered[:0], refs...), more...)
+	return d.gathered
+}
+
+// storeSeries adds the samples that were read to the series that refs name. False means
+// that refs are no numbers.
+func (r *request2) storeSeries(refs []byte) bool {
+	key, fault := r.keyOf(refs)
+	switch {
+	case fault == faultWire:
+		return false
+	case len(r.samples) == 0:
+		return true
+	case fault == faultNone:
+		if n, found := r.table.keys.Find(key); found {
+			r.add(r.table.series[n])
+			if r.meta != (metadata2{}) {
+				r.describe(int(n))
+			}
+			return true
+		}
+	}
+	r.resolveNew(refs, key, fault)
+	return true
+}
+
+// What can be wrong with references.
+type fault uint8
+
+const (
+	faultNone    fault = iota
+	faultWire          // they are no numbers
+	faultRange         // one points beyond the symbols, or there is one too many
+	faultUnknown       // a symbol has no number: the series is not in the table
+)
+
+// keyOf returns the key of the series whose labels are at refs.
+func (r *request2) keyOf(refs []byte) ([]byte, fault) {
+	d := r.decoder
+	if need := 4 * len(refs); cap(d.key) < need {
+		d.key = make([]byte, 2*need)
+	}
+	key, numbers := d.key[:cap(d.key)], d.numbers
+	n, all, outside := 0, uint32(0), false
+	for i := 0; i < len(refs); {
+		ref := uint(refs[i])
+		i++
+		if ref >= 0x80 {
+			if i < len(refs) && refs[i] < 0x80 {
+				ref = ref&0x7f | uint(refs[i])<<7
+				i++
+			} else {
+				v, next := uvarint(refs, i-1, len(refs))
+				if next == 0 {
+					return nil, faultWire
+				}
+				ref, i = uint(uint32(v)), next
+			}
+		}
+		if ref >= uint(len(numbers)) {
+			outside = true
+			continue
+		}
+		number := numbers[ref]
+		all |= number
+		binary.LittleEndian.PutUint32(key[n:], number)
+		n += 4
+	}
+	switch {
+	case outside || n%8 != 0:
+		return nil, faultRange
+	case all&unknown != 0:
+		return nil, faultUnknown
+	}
+	return key[:n], faultNone
+}
+
+// resolveNew stores the samples of a series that is not in the table, which it is put in
+// if key is not nil.
+func (r *request2) resolveNew(refs, key []byte, fault fault) {
+	d := r.decoder
+	d.tags = d.tags[:0]
+	if fault == faultRange {
+		d.refuse(refuseReferences)
+		return
+	}
+	for i := 0; i < len(refs); {
+		var name, value uint64
+		name, i = uvarint(refs, i, len(refs))
+		value, i = uvarint(refs, i, len(refs))
+		d.tags = append(d.tags, sydradb.Tag{Key: r.symbol(uint32(name)), Value: r.symbol(uint32(value))})
+	}
+	epoch := r.epoch
+	r.unlock()
+	defer r.lock()
+	s, err := d.resolve()
+	if err != nil {
+		d.refuse(err)
+		return
+	}
+	if key != nil {
+		r.table.put(epoch, key, s)
+	}
+	d.add(s)
+	if r.meta != (metadata2{}) {
+		r.set(s)
+	}
+}
+
+// symbol returns a symbol of the request, "" if there is none.
+func (r *request2) symbol(ref uint32) string {
+	if int(ref) >= len(r.places) {
+		return ""
+	}
+	return string(r.body[r.places[ref].from:r.places[ref].to])
+}
+
+// read reads a Metadata.
+func (m *metadata2) read(b []byte, i, end int) bool {
+	for i < end {
+		tag, next := uvarint(b, i, end)
+		if next == 0 {
+			return false
+		}
+		var v uint64
+		switch tag {
+		case tagOf(1, wireVarint):
+			m.typ, next = uvarint(b, next, end)
+		case tagOf(3, wireVarint):
+			v, next = uvarint(b, next, end)
+			m.help = uint32(v)
+		case tagOf(4, wireVarint):
+			v, next = uvarint(b, next, end)
+			m.unit = uint32(v)
+		default:
+			if tag>>3 == 2 {
+				next = skipValue(b, next, end, tag&7)
+			} else {
+				next = skip(b, next, end, tag, 4)
+			}
+		}
+		if i = next; i == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// describe passes the metadata of series n on, unless it was the same the last time.
+func (r *request2) describe(n int) {
+	code := r.meta.code(r.numbers)
+	if code != 0 && atomic.LoadUint64(&r.table.said[n]) == code {
+		return
+	}
+	r.set(r.table.series[n])
+	atomic.StoreUint64(&r.table.said[n], code)
+}
+
+func (r *request2) set(s *sydradb.Series) {
+	typ := metadata.TypeName(r.meta.typ)
+	r.store.Set(metadata.Family(s.Name(), typ), typ, r.symbol(r.meta.unit), r.symbol(r.meta.help))
+}
+
+// code returns a number for the metadata, which is not 0 and holds as long as the numbers
+// of the symbols; 0 if a symbol has none.
+func (m *metadata2) code(numbers []uint32) uint64 {
+	if int(m.help) >= len(numbers) || int(m.unit) >= len(numbers) {
+		return 0
+	}
+	help, unit := numbers[m.help], numbers[m.unit]
+	if (help|unit)&unknown != 0 {
+		return 0
+	}
+	return 1<<63 | min(m.typ, 255)<<48 | uint64(help)<<24 | uint64(unit)
+}
