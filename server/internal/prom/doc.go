@@ -1,3 +1,15 @@
-// Package prom serves the Prometheus HTTP API, PromQL and remote read over a database, by
-// Prometheus' own packages.
+// Package prom serves the Prometheus HTTP API, PromQL and remote read over a database. The
+// language, its engine and the forms of the answers are Prometheus' own packages; what is
+// here is the storage they read, the limits they are held to, and the answers that
+// Prometheus would take from parts that this server has not (scrape targets, rules).
+//
+// Points are stored in nanoseconds and shown in milliseconds, rounded down; of the points
+// of one millisecond the last one shows. The name of a series is its label __name__. Native
+// histograms, exemplars and start timestamps are not stored and so never in an answer.
+//
+// Everything that changes with Prometheus' releases is in api_prometheus.go.
+//
+// An [API] is safe for concurrent use. A querier, what it selects and its iterators belong
+// to the goroutine of a query, and hold files of the database until the querier is closed.
+// The package only reads, but for the admin routes; package serve mounts its routes.
 package prom

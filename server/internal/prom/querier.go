@@ -1,0 +1,228 @@
+package prom
+
+import (
+	"context"
+	"slices"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/sydradb/sydradb"
+)
+
+// queryable is the database as Prometheus' engine and API read it.
+type queryable struct {
+	db     *sydradb.DB
+	limits Limits
+}
+
+// Querier implements storage.Queryable.
+func (q *queryable) Querier(mint, maxt int64) (storage.Querier, error) {
+	return q.querier(mint, maxt), nil
+}
+
+// ChunkQuerier implements storage.ChunkQueryable.
+func (q *queryable) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
+	return &chunkQuerier{q.querier(mint, maxt)}, nil
+}
+
+func (q *queryable) querier(mint, maxt int64) *querier {
+	return &querier{db: q.db, limits: q.limits, mint: mint, maxt: maxt}
+}
+
+// querier reads a range of time, in milliseconds, both ends included. What it selects is
+// open until it is closed.
+type querier struct {
+	db         *sydradb.DB
+	limits     Limits
+	mint, maxt int64
+	selections []*sydradb.Selection
+	readers    []*sydradb.Reader
+}
+
+// Close implements storage.LabelQuerier.
+func (q *querier) Close() error {
+	for _, r := range q.readers {
+		r.Close()
+	}
+	for _, s := range q.selections {
+		s.Close()
+	}
+	q.readers, q.selections = nil, nil
+	return nil
+}
+
+// onlySeries is the function in the hints of those who want no samples.
+const onlySeries = "series"
+
+// Select implements storage.Querier.
+func (q *querier) Select(ctx context.Context, sortSeries bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	b := budgetOf(ctx, q.limits)
+	set, err := q.selectSeries(ctx, b, hints, matchers)
+	if err != nil {
+		return storage.ErrSeriesSet(b.storageError(err))
+	}
+	if sortSeries {
+		set.sort()
+	}
+	return set
+}
+
+func (q *querier) selectSeries(ctx context.Context, b *budget, hints *storage.SelectHints, matchers []*labels.Matcher) (*seriesSet, error) {
+	if hints != nil && hints.Func == onlySeries {
+		return q.selectOnlySeries(ctx, b, hints, matchers)
+	}
+	sel, certain, err := selector(matchers)
+	if err != nil {
+		return nil, err
+	}
+	start, end := q.rangeOf(hints)
+	selected, err := q.db.Select(ctx, sydradb.Query{Selector: sel, Start: start, End: end, MaxSeries: b.seriesLeft()})
+	if err != nil {
+		return nil, err
+	}
+	q.selections = append(q.selections, selected)
+	reader := selected.Reader()
+	q.readers = append(q.readers, reader)
+	set := &seriesSet{at: -1, source: &source{ctx: ctx, reader: reader, budget: b, start: start, end: end}}
+	set.describe(selected.Len(), selected.Series)
+	if !certain {
+		set.keep(matchers)
+	}
+	return set, b.takeSeries(len(set.series))
+}
+
+// selectOnlySeries is selectSeries for those who want no samples.
+func (q *querier) selectOnlySeries(ctx context.Context, b *budget, hints *storage.SelectHints, matchers []*labels.Matcher) (*seriesSet, error) {
+	found, certain, err := q.findSeries(ctx, hints, matchers)
+	if err != nil {
+		return nil, err
+	}
+	if certain && hints.Limit > 0 && len(found) > hints.Limit {
+		found = found[:hints.Limit]
+	}
+	if err := b.takeSeries(len(found)); err != nil {
+		return nil, err
+	}
+	set := &seriesSet{at: -1}
+	set.describe(len(found), func(i int) *sydradb.Series { return found[i] })
+	if !certain {
+		set.keep(matchers)
+	}
+	return set, nil
+}
+
+// findSeries returns the series with points in the range; unless certain, some of them may
+// not fulfil matchers.
+func (q *querier) findSeries(ctx context.Context, hints *storage.SelectHints, matchers []*labels.Matcher) (found []*sydradb.Series, certain bool, err error) {
+	sel, certain, err := selector(matchers)
+	if err != nil {
+		return nil, false, err
+	}
+	start, end := q.rangeOf(hints)
+	found, err = q.db.Find(ctx, sel, start, end)
+	return found, certain, err
+}
+
+// rangeOf returns the range of the querier in nanoseconds, narrowed by hints: of a query
+// with several selectors, each may need only a part.
+func (q *querier) rangeOf(hints *storage.SelectHints) (start, end int64) {
+	mint, maxt := q.mint, q.maxt
+	if hints != nil && hints.Start < hints.End {
+		mint, maxt = max(mint, hints.Start), min(maxt, hints.End)
+	}
+	return startNS(mint), endNS(maxt)
+}
+
+// LabelValues implements storage.LabelQuerier. Without matchers all values are returned that
+// some series has, whenever its points are, so that it need not look at any series; as in
+// Prometheus, where the range counts by blocks, that may be too many.
+func (q *querier) LabelValues(ctx context.Context, name string, hints *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	var values []string
+	if q.fast(matchers) {
+		for _, v := range q.db.ValueCardinality(name, 0) {
+			values = append(values, v.Value)
+		}
+	} else {
+		found := map[string]struct{}{}
+		if err := q.find(ctx, matchers, func(lset labels.Labels) {
+			if v := lset.Get(name); v != "" {
+				found[v] = struct{}{}
+			}
+		}); err != nil {
+			return nil, nil, err
+		}
+		values = keys(found)
+	}
+	return sorted(values, hints), nil, nil
+}
+
+// LabelNames implements storage.LabelQuerier, without matchers as LabelValues does.
+func (q *querier) LabelNames(ctx context.Context, hints *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	var names []string
+	if q.fast(matchers) {
+		for _, t := range q.db.TagCardinality(0) {
+			names = append(names, t.Key)
+		}
+		if q.db.Stats().Series > 0 {
+			names = append(names, labels.MetricName)
+		}
+	} else {
+		found := map[string]struct{}{}
+		if err := q.find(ctx, matchers, func(lset labels.Labels) {
+			lset.Range(func(l labels.Label) { found[l.Name] = struct{}{} })
+		}); err != nil {
+			return nil, nil, err
+		}
+		names = keys(found)
+	}
+	return sorted(names, hints), nil, nil
+}
+
+// fast reports whether labels can be told from counts of series alone.
+func (q *querier) fast(matchers []*labels.Matcher) bool { return len(matchers) == 0 }
+
+// find calls use for each series with points in the range.
+func (q *querier) find(ctx context.Context, matchers []*labels.Matcher, use func(labels.Labels)) error {
+	found, certain, err := q.findSeries(ctx, nil, matchers)
+	if err != nil {
+		return budgetOf(ctx, q.limits).storageError(err)
+	}
+	b := labels.NewScratchBuilder(16)
+	for i, s := range found {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return budgetOf(ctx, q.limits).storageError(ctx.Err())
+		}
+		if lset := labelsOf(&b, s); certain || fulfils(lset, matchers) {
+			use(lset)
+		}
+	}
+	return nil
+}
+
+func keys(set map[string]struct{}) []string {
+	out := make([]string, 0, len(set))
+	for k := range set {
+		out = append(out, k)
+	}
+	return out
+}
+
+// sorted sorts names and keeps as many as hints ask for.
+func sorted(names []string, hints *storage.LabelHints) []string {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if hints != nil && hints.Limit > 0 && len(names) > hints.Limit {
+		names = names[:hints.Limit]
+	}
+	return names
+}
+
+// chunkQuerier is a querier for those who want chunks. They are made one series at a time.
+type chunkQuerier struct{ *querier }
+
+// Select implements storage.ChunkQuerier.
+func (q *chunkQuerier) Select(ctx context.Context, sortSeries bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.ChunkSeriesSet {
+	return storage.NewSeriesSetToChunkSet(q.querier.Select(ctx, sortSeries, hints, matchers...))
+}

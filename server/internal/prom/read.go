@@ -1,0 +1,68 @@
+package prom
+
+import (
+	"net/http"
+
+	"github.com/sydradb/sydradb/server/internal/web"
+)
+
+const (
+	// readsAtATime are remote reads served at a time; the slots of queries allow fewer.
+	readsAtATime = 64
+	// readFrameBytes is the size of a frame of a streamed answer.
+	readFrameBytes = 1 << 20
+	// sampledBytes is what a sample of an answer takes that is not streamed: the sample, as
+	// long as slices grow, and its encoding twice, with compression and without.
+	sampledBytes = 48
+)
+
+// readHandler is remote read with errors that a client notices: Prometheus' handler answers
+// 500 to all of them, and adds their text to an answer that has begun.
+func readHandler(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b := budgetOf(r.Context(), Limits{})
+		h.ServeHTTP(&readWriter{ResponseWriter: w, exceeded: b.exceeded, late: func() bool { return r.Context().Err() != nil }}, r)
+	})
+}
+
+// readWriter is the answer to a remote read.
+type readWriter struct {
+	http.ResponseWriter
+	exceeded func() bool // whether the query went over a limit
+	late     func() bool // whether it took too long
+	begun    bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *readWriter) WriteHeader(status int) {
+	if status >= http.StatusBadRequest && w.begun {
+		web.Abort(w.ResponseWriter)
+		return
+	}
+	if status == http.StatusInternalServerError {
+		switch {
+		case w.exceeded():
+			status = http.StatusUnprocessableEntity
+		case w.late():
+			status = http.StatusServiceUnavailable
+		}
+	}
+	w.begun = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (w *readWriter) Write(p []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(p)
+}
+
+// Flush implements http.Flusher, which streamed answers need.
+func (w *readWriter) Flush() {
+	if f, ok := w.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// Unwrap serves http.ResponseController.
+func (w *readWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
