@@ -117,6 +117,8 @@ func (m *maintenance) plan(all bool, last base.LSN) []compact.Job {
 // merge runs one job and publishes what it wrote.
 func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
 	began := time.Now()
+	m.merging.Store(true)
+	defer m.merging.Store(false)
 	ms := m.ledger.begin()
 	defer m.ledger.end(ms)
 	source, err := m.newMergeSource(job)
@@ -134,9 +136,11 @@ func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
 	}
 	if err != nil {
 		m.blame(job, err)
+		m.failed.Add(1)
 		return err
 	}
 	m.merges.Add(1)
+	m.took.since(began)
 	m.logger.Debug("merged", "kind", job.Kind, "files", len(job.Inputs), "bucket", job.Bucket, "took", time.Since(began))
 	m.unlink()
 	m.measure()

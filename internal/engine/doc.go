@@ -19,6 +19,7 @@
 //	compaction.go   merges; mergesource.go reads their inputs
 //	expire.go       retention
 //	lifecycle.go    the end of series, and the catalog without them
+//	histogram.go    how long things took
 //	disklimit.go    the bound on what the directory takes
 //	state.go        what readers see: memtables, files, deletions, horizons
 //	files.go        sets of live files, and who reads them

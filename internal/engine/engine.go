@@ -151,7 +151,8 @@ func (e *Engine) record(r *request, rows []base.Row) error {
 			return errStale // the dead have no name, by which validate could judge them
 		}
 	}
-	if err := e.validate(cat, rows); err != nil {
+	var err error
+	if r.start, r.end, err = e.validate(cat, rows); err != nil {
 		return err
 	}
 	r.rows = rows
@@ -181,19 +182,22 @@ func (e *Engine) refresh(rows []base.Row, series []*Series) error {
 	return nil
 }
 
-// validate checks what the log could not take back.
-func (e *Engine) validate(cat *catalog.Catalog, rows []base.Row) error {
+// validate checks what the log could not take back, and returns the least and greatest
+// time.
+func (e *Engine) validate(cat *catalog.Catalog, rows []base.Row) (start, end int64, err error) {
+	start, end = base.MaxTime, base.MinTime
 	known := cat.Limit()
 	tooOld := e.state.tooOld.Load()
 	var limits horizons
 	for i := range rows {
 		r := &rows[i]
 		if r.TS < base.MinTime || r.TS > base.MaxTime {
-			return &PointError{Index: i, TS: r.TS, Err: errTimeRange}
+			return 0, 0, &PointError{Index: i, TS: r.TS, Err: errTimeRange}
 		}
 		if r.Ordinal >= known {
-			return &PointError{Index: i, TS: r.TS, Err: errors.New("its series belongs to another database")}
+			return 0, 0, &PointError{Index: i, TS: r.TS, Err: errors.New("its series belongs to another database")}
 		}
+		start, end = min(start, r.TS), max(end, r.TS)
 		if r.TS >= tooOld {
 			continue
 		}
@@ -201,10 +205,10 @@ func (e *Engine) validate(cat *catalog.Catalog, rows []base.Row) error {
 			limits = e.state.horizonsNow()
 		}
 		if r.TS < limits.of(cat.Name(r.Ordinal)) {
-			return &PointError{Index: i, TS: r.TS, Err: ErrTooOld}
+			return 0, 0, &PointError{Index: i, TS: r.TS, Err: ErrTooOld}
 		}
 	}
-	return nil
+	return start, end, nil
 }
 
 // Horizon returns the least time that retention keeps of a series with this name.
@@ -272,17 +276,32 @@ func (e *Engine) Stats() Stats {
 	s.FlushedLSN = e.ledger.flushed.Load()
 	s.Flushes = e.writer.flusher.flushes.Load()
 	s.Merges = e.maintenance.merges.Load()
+	s.upkeep(e.writer, e.maintenance)
 	s.CatalogBytes, s.ManifestBytes = e.ledger.sizes.catalog.Load(), e.ledger.sizes.manifest.Load()
 	return s
 }
 
+// upkeep fills in what writer and maintenance do and have done.
+func (s *Stats) upkeep(w *writer, m *maintenance) {
+	s.QueueLength, s.QueueBytes = w.queue.size()
+	s.Flushing, s.Merging = w.state.flushing(), m.merging.Load()
+	s.FlushesFailed, s.MergesFailed = w.flusher.failed.Load(), m.failed.Load()
+	s.Sweeps, s.Crowding = m.sweeps.Load(), m.crowding.Load()
+	s.WALSync, s.Flush, s.Merge = w.syncs.histogram(), w.flusher.took.histogram(), m.took.histogram()
+	if w.disk.max > 0 {
+		s.DiskBytes = w.disk.used.Load() + w.log.Bytes()
+	}
+}
+
 // count fills in what the memtables and files of st hold.
 func (s *Stats) count(st *state) {
+	start, end := base.MaxTime, base.MinTime
 	st.mu.RLock()
 	for _, t := range [2]*table{st.mu.frozen, st.mu.active} {
 		if t != nil {
 			s.MemtablePoints += int64(t.Points())
 			s.MemtableBytes += t.Bytes()
+			start, end = min(start, t.start), max(end, t.end)
 		}
 	}
 	files := st.mu.files
@@ -293,11 +312,15 @@ func (s *Stats) count(st *state) {
 			s.SegmentStart, s.SegmentEnd = r.start, r.end
 		}
 		s.SegmentStart, s.SegmentEnd = min(s.SegmentStart, r.start), max(s.SegmentEnd, r.end)
+		start, end = min(start, r.start), max(end, r.end)
 		s.SegmentFiles += len(r.segments) + len(r.packs)
 		s.Packs += len(r.packs)
 		for f := range r.entries {
 			s.SegmentPoints += int64(f.Count)
 			s.SegmentBytes += f.Bytes
 		}
+	}
+	if s.Empty = start > end; !s.Empty {
+		s.Start, s.End = start, end
 	}
 }

@@ -32,6 +32,8 @@ type flusher struct {
 
 	failures int // of the same job, but for full disks
 	flushes  atomic.Int64
+	failed   atomic.Int64 // attempts
+	took     durations    // of those that did not fail
 }
 
 // flush writes the points and deletions of the job to files and makes them what readers
@@ -68,6 +70,7 @@ func (f *flusher) flush(job *flushJob) error {
 	}
 	f.failures = 0
 	f.flushes.Add(1)
+	f.took.since(began)
 	f.published()
 	f.logger.Debug("flushed", "files", len(out.files), "deletions", len(out.deletes), "took", time.Since(began))
 	return nil
@@ -75,6 +78,7 @@ func (f *flusher) flush(job *flushJob) error {
 
 // giveUp ends a flush that failed with err, and returns the error.
 func (f *flusher) giveUp(out flushed, err error) error {
+	f.failed.Add(1)
 	if errors.Is(err, ErrStorageFailed) {
 		return err // an edit that names the files may be on disk
 	}

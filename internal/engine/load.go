@@ -105,14 +105,16 @@ func (l *loader) applyDelete(rec wal.Record) error {
 }
 
 func (l *loader) applyRows(rows []base.Row) error {
+	start, end := base.MaxTime, base.MinTime
 	for i := range rows {
-		if rows[i].TS < base.MinTime || rows[i].TS > base.MaxTime {
-			return errTimeRange
-		}
+		start, end = min(start, rows[i].TS), max(end, rows[i].TS)
+	}
+	if start < base.MinTime || end > base.MaxTime {
+		return errTimeRange
 	}
 	if o, found := l.reg.now().catalog.FirstUnknown(rows); found {
 		return fmt.Errorf("a point of series %d, which nothing has introduced", o)
 	}
-	l.state.mu.active.Apply(rows)
+	l.state.mu.active.apply(rows, start, end)
 	return nil
 }

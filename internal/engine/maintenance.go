@@ -41,6 +41,9 @@ type maintenance struct {
 	crowding atomic.Int64 // most runs that overlap one another
 	merges   atomic.Int64
 	sweeps   atomic.Int64
+	merging  atomic.Bool
+	failed   atomic.Int64 // merges
+	took     durations    // merges that did not fail
 
 	// What follows belongs to the goroutine.
 	expiry   expiry

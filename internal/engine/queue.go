@@ -12,8 +12,10 @@ import (
 
 // request is a batch, or a deletion, on its way through the writer loop.
 type request struct {
-	frame    []byte               // encoded record, without its LSNs
-	rows     []base.Row           // the caller's, read when the record is applied
+	frame    []byte     // encoded record, without its LSNs
+	rows     []base.Row // the caller's, read when the record is applied
+	start    int64      // least and greatest time in rows
+	end      int64
 	regs     []base.Registration  // of series that the log does not know yet
 	deaths   uint64               // registry.deaths when it was encoded
 	deletion *tombstone.Tombstone // instead of rows; its LSN is set when it is applied
@@ -172,6 +174,13 @@ func (q *queue) len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.mu.waiting)
+}
+
+// size returns how many requests wait, and the bytes of their records.
+func (q *queue) size() (requests, bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.mu.waiting), q.mu.bytes
 }
 
 // close refuses later puts; what waits already is still served.

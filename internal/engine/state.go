@@ -17,13 +17,21 @@ type table struct {
 	*memtable.Table
 	last    base.LSN // of the records applied to it; set when it is frozen
 	deletes int      // deletions applied to it: they want a flush, too
+	start   int64    // no point is before start or after end, even one that was deleted
+	end     int64
 	refs    atomic.Int64
 }
 
 func newTable(slabs *memtable.Slabs) *table {
-	t := &table{Table: memtable.New(slabs)}
+	t := &table{Table: memtable.New(slabs), start: base.MaxTime, end: base.MinTime}
 	t.refs.Store(1)
 	return t
+}
+
+// apply adds rows, whose times are from start to end.
+func (t *table) apply(rows []base.Row, start, end int64) {
+	t.start, t.end = min(t.start, start), max(t.end, end)
+	t.Apply(rows)
 }
 
 func (t *table) release() {
@@ -115,7 +123,7 @@ func (s *state) apply(group []*request, first base.LSN) {
 		if len(r.regs) > 0 {
 			s.reg.logged(r.regs)
 		}
-		s.mu.active.Apply(r.rows)
+		s.mu.active.apply(r.rows, r.start, r.end)
 	}
 }
 

@@ -37,6 +37,28 @@ type Stats struct {
 	// segment files that were decoded, and blocks that their statistics stood for.
 	BlocksDecoded int64 `json:"blocks_decoded"`
 	BlocksSummed  int64 `json:"blocks_summed"`
+
+	// Start and End are the least and greatest time of any point, Unix nanoseconds, memory
+	// included, 0 if there is none. Deletions and retention move them when files go.
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+	Empty bool  `json:"empty"` // there is no point
+
+	QueueLength int `json:"queue_length"` // batches that wait for the log
+	QueueBytes  int `json:"queue_bytes"`  // records of theirs
+
+	Flushing      bool  `json:"flushing"` // memory is being written to files
+	Merging       bool  `json:"merging"`
+	FlushesFailed int64 `json:"flushes_failed"` // tried again; since the database was opened
+	MergesFailed  int64 `json:"merges_failed"`
+	Sweeps        int64 `json:"sweeps"`   // of retention that let points expire
+	Crowding      int64 `json:"crowding"` // most runs of files that overlap in time: above 32, writers are slowed down
+
+	DiskBytes int64 `json:"disk_bytes"` // of all files, if Options.MaxDiskBytes is set
+
+	WALSync Histogram `json:"wal_sync"` // how long syncs of the log took
+	Flush   Histogram `json:"flush"`    // flushes of memory to files
+	Merge   Histogram `json:"merge"`
 }
 
 // Severity grades a Finding.

@@ -152,6 +152,14 @@ func (w *writer) armFlush(after time.Duration) {
 	}
 }
 
+// syncLog syncs the log and takes note of how long that took.
+func (w *writer) syncLog() error {
+	began := time.Now()
+	err := w.log.Sync()
+	w.syncs.since(began)
+	return err
+}
+
 // armUpkeep has the log looked at after a while.
 func (w *writer) armUpkeep() {
 	if !w.upkeep.armed {
@@ -172,7 +180,7 @@ func (w *writer) onUpkeep() {
 	}
 	if w.opts.Sync == SyncInterval && w.log.Durable() < last && now.Sub(u.synced) >= w.opts.SyncInterval {
 		u.synced = now
-		if err := w.log.Sync(); err != nil {
+		if err := w.syncLog(); err != nil {
 			_ = w.logError("sync", err)
 			return
 		}

@@ -28,6 +28,8 @@ type writer struct {
 	flusher *flusher
 	disk    *diskLimit
 
+	syncs durations // of the log
+
 	failure atomic.Pointer[error] // why nothing is accepted any more; any goroutine
 	asked   chan chan error       // a flush is wanted
 	flushed chan error            // a flush has ended
@@ -264,7 +266,7 @@ func (w *writer) append() (first base.LSN, err error) {
 		return 0, w.logError("append", err)
 	}
 	if w.opts.Sync == SyncAlways {
-		if err := w.log.Sync(); err != nil {
+		if err := w.syncLog(); err != nil {
 			return 0, w.logError("sync", err)
 		}
 	}
