@@ -76,7 +76,7 @@ func local(path string) (dir string, ok bool) {
 		return ".", true
 	}
 	dir, ok = strings.CutPrefix(path, modulePath+"/")
-	return dir, ok && !strings.HasPrefix(dir+"/", "server/") && !strings.HasPrefix(dir+"/", "bench/")
+	return dir, ok && inRoot(dir)
 }
 
 // layering complains about imports that do not point downwards.
@@ -131,6 +131,25 @@ func publicOnly(f *file) []string {
 		path := strings.Trim(spec.Path.Value, `"`)
 		if dir, ok := local(path); ok && dir != "." {
 			out = append(out, f.complain(spec.Pos(), "only the root module imports %s: the others use the public API", dir))
+		}
+	}
+	return out
+}
+
+// overPrometheus are the packages of the server that link Prometheus' own, which take
+// minutes to compile: everything else is tested and built for other systems without them.
+var overPrometheus = []string{
+	"server/internal/prom", "server/internal/otlp", "server/internal/serve", "server/cmd/sydradb",
+}
+
+// withoutPrometheus complains about the server's other packages linking Prometheus.
+func withoutPrometheus(f *file) []string {
+	var out []string
+	for _, spec := range f.ast.Imports {
+		path := strings.Trim(spec.Path.Value, `"`)
+		dir, _ := strings.CutPrefix(path, modulePath+"/")
+		if strings.HasPrefix(path+"/", "github.com/prometheus/prometheus/") || slices.Contains(overPrometheus, dir) {
+			out = append(out, f.complain(spec.Pos(), "%s must not link Prometheus, by way of %s", f.dir(), path))
 		}
 	}
 	return out
@@ -239,6 +258,17 @@ func TestOtherModulesUsePublicAPI(t *testing.T) {
 	fine(t, publicOnly, "server/x.go", "package x\nimport (\n_ \""+modulePath+"\"\n_ \""+modulePath+"/server/internal/cli\"\n)")
 	broken(t, publicOnly, "bench/x.go", "package x\nimport _ \""+modulePath+"/internal/codec\"")
 	fine(t, publicOnly, "bench/x.go", "package x\nimport _ \""+modulePath+"/bench/workload\"")
+}
+
+func TestFewLinkPrometheus(t *testing.T) {
+	concerned := func(f *file) bool {
+		return strings.HasPrefix(f.path, "server/") && !slices.Contains(overPrometheus, f.dir())
+	}
+	apply(t, withoutPrometheus, concerned, nil)
+
+	broken(t, withoutPrometheus, "server/internal/x/x.go", "package x\nimport _ \"github.com/prometheus/prometheus/prompb\"")
+	broken(t, withoutPrometheus, "server/internal/x/x.go", "package x\nimport _ \""+modulePath+"/server/internal/prom\"")
+	fine(t, withoutPrometheus, "server/internal/x/x.go", "package x\nimport _ \"github.com/prometheus/client_golang/prometheus\"")
 }
 
 func TestOnlyFsysTouchesTheSystem(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,9 +39,15 @@ func (f *file) dir() string {
 // test reports whether the file is compiled into tests only.
 func (f *file) test() bool { return strings.HasSuffix(f.path, "_test.go") }
 
+// modules are the directories of the other modules.
+var modules = []string{"server", "bench", "e2e", "tools"}
+
 // inRoot reports whether the file belongs to the root module.
-func (f *file) inRoot() bool {
-	return !strings.HasPrefix(f.path, "server/") && !strings.HasPrefix(f.path, "bench/")
+func (f *file) inRoot() bool { return inRoot(f.dir()) }
+
+func inRoot(dir string) bool {
+	top, _, _ := strings.Cut(dir, "/")
+	return !slices.Contains(modules, top)
 }
 
 // lines returns the number of lines.
