@@ -72,6 +72,11 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.IngestWait, d.IngestWait)
 	orDefault(&l.QuerySlots, d.QuerySlots)
 	orDefault(&l.DrainTimeout, d.DrainTimeout)
+	// A body that could never get the memory for it is too large, and not to be tried
+	// again: both of its forms and what is moved when one grows have to fit.
+	l.WireBytes = min(l.WireBytes, l.BodiesBytes/4)
+	l.DecodedBytes = min(l.DecodedBytes, l.BodiesBytes/4)
+	l.QueryBytes = min(l.QueryBytes, l.WireBytes)
 	return l
 }
 
