@@ -25,6 +25,11 @@ lint: ## the stages of "make test" that run no tests of the engine
 	@scripts/test.sh format tidy vet staticcheck darwin windows
 	go test ./internal/lint
 
+.PHONY: cross
+cross: ## build and vet everything for macOS and Windows, with staticcheck on all; slow the first time
+	for os in darwin windows; do GOOS=$$os go build ./... ./server/... && GOOS=$$os go vet ./... ./server/... || exit 1; done
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./server/...
+
 .PHONY: bench
 bench: ## ingest, scans, flush, merge, replay and look-ups; three minutes
 	go test -run '^$$' -bench . -benchtime 1x -timeout 30m .

@@ -18,6 +18,13 @@ STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULES=(./... ./server/... ./bench/...) # the modules that go.work binds
 TIMEOUT=300s                 # for the tests of one package
 
+# without_prometheus prints the packages of the server that do not link Prometheus: those
+# that do take minutes to compile, so they are vetted and tested once, and only here.
+# internal/lint says which they are.
+without_prometheus() {
+	go list ./server/... | grep -Ev '/server/(internal/(prom|otlp|serve)|cmd/sydradb)$'
+}
+
 stage_format() {
 	local bad
 	bad=$(gofmt -l .) || return 1
@@ -30,7 +37,7 @@ stage_vet() {
 	go vet "${MODULES[@]}" && go vet -tags plant ./...
 }
 
-stage_staticcheck() { go run "$STATICCHECK" "${MODULES[@]}"; }
+stage_staticcheck() { go run "$STATICCHECK" ./... ./bench/... $(without_prometheus); }
 
 # The race detector makes tests five to ten times slower: they leave out their heavy
 # parts under it (a constant raceEnabled, set by build tags, tells them).
@@ -50,11 +57,16 @@ stage_bench() { go test -vet=off -timeout "$TIMEOUT" ./bench/...; }
 
 stage_fuzz() { scripts/fuzz.sh; }
 
-# The library and the server are built and vetted for other systems, tests included, but
-# nothing runs there. The race measures on Linux only.
+# The library and most of the server are built and vetted for other systems, tests
+# included, but nothing runs there; "make cross" builds all of the server. The race
+# measures on Linux only.
 stage_darwin() { cross darwin; }
 stage_windows() { cross windows; }
-cross() { GOOS=$1 go build ./... ./server/... && GOOS=$1 go vet ./... ./server/...; }
+cross() {
+	local packages
+	packages="./... $(without_prometheus)" || return 1
+	GOOS=$1 go build $packages && GOOS=$1 go vet $packages
+}
 
 ALL=(format tidy vet staticcheck race test plant server bench fuzz darwin windows)
 stages=("$@")
