@@ -2,54 +2,29 @@ package remotewrite
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/handles"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 )
 
-// Bounds of a table.
-const (
-	maxSeries      = 1 << 20
-	maxSeriesBytes = 64 << 20
-)
-
-// turn is how many series are read before others may change a table.
-const turn = 1 << 10
-
 // table1 finds series by the bytes of their labels.
 type table1 struct {
-	mu     sync.RWMutex
-	epoch  int // how often it was emptied
-	keys   *handles.Table
-	series []*sydradb.Series // by number of the key
-	// next is the number of the key that came after this one the last time. Senders keep
-	// to an order: a guess that is right spares the labels a look at each, and a hash.
-	// Readers change it, atomically.
-	next []uint32
+	mu    sync.RWMutex
+	epoch int // how often it was emptied
+	known
 }
 
-func newTable1() *table1 {
-	return &table1{keys: handles.NewTable(maxSeries, maxSeriesBytes)}
-}
+func newTable1() *table1 { return &table1{known: newKnown()} }
 
 // put keeps a series, if there is room.
 func (t *table1) put(key []byte, s *sydradb.Series) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.keys.Worn() {
-		t.keys.Reset()
-		t.series, t.next = nil, nil
+		t.reset()
 		t.epoch++
 	}
-	if _, found := t.keys.Find(key); found {
-		return
-	}
-	if n, added := t.keys.Add(key); added {
-		t.series = append(t.series, s)
-		t.next = append(t.next, n)
-	}
+	t.known.put(key, s)
 }
 
 // request1 is the reading of one request. It holds the lock of the table.
@@ -73,9 +48,11 @@ func (d *decoder) decode1(t *table1, store *metadata.Store, body []byte) error {
 			r.unlock()
 			r.lock()
 		}
-		tag, next := uvarint(body, i, len(body))
-		if next == 0 {
-			return errWire
+		tag, next := uint64(body[i]), i+1
+		if tag >= 0x80 {
+			if tag, next = uvarint(body, i, len(body)); next == 0 {
+				return errWire
+			}
 		}
 		var from int
 		switch tag {
@@ -136,9 +113,11 @@ func (r *request1) timeSeries(from, end int) bool {
 		labels = b[from:i]
 	}
 	for i < end {
-		tag, next := uvarint(b, i, end)
-		if next == 0 {
-			return false
+		tag, next := uint64(b[i]), i+1
+		if tag >= 0x80 {
+			if tag, next = uvarint(b, i, end); next == 0 {
+				return false
+			}
 		}
 		switch tag {
 		case tagOf(2, wireBytes):
@@ -166,9 +145,10 @@ func (r *request1) timeSeries(from, end int) bool {
 		}
 	}
 	if n < 0 && len(d.samples) > 0 {
-		n = r.find(labels)
+		n = r.table.find(r.last, labels)
 	}
 	if n >= 0 {
+		r.last = n
 		d.add(r.table.series[n])
 		return true
 	}
@@ -181,27 +161,12 @@ func (r *request1) guess(from, end int) (n, i int) {
 	if r.last < 0 {
 		return -1, from
 	}
-	n = int(atomic.LoadUint32(&r.table.next[r.last]))
-	key := r.table.keys.Key(uint32(n))
+	n, key := r.table.after(r.last)
 	i = from + len(key)
 	if i > end || string(r.body[from:i]) != string(key) || i < end && r.body[i] == tagLabel {
 		return -1, from
 	}
-	r.last = n
 	return n, i
-}
-
-// find looks a series up. It returns -1 if it is not there.
-func (r *request1) find(labels []byte) int {
-	number, found := r.table.keys.Find(labels)
-	if !found {
-		return -1
-	}
-	if r.last >= 0 {
-		atomic.StoreUint32(&r.table.next[r.last], number)
-	}
-	r.last = int(number)
-	return int(number)
 }
 
 // unknown stores the samples of a series that is not in the table.

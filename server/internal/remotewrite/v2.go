@@ -24,23 +24,22 @@ type table2 struct {
 	mu      sync.RWMutex
 	epoch   int // how often it was emptied, which gives symbols other numbers
 	symbols *handles.Table
-	keys    *handles.Table    // four bytes for each symbol of a series
-	series  []*sydradb.Series // by number of the key
+	known   // keys have four bytes for each symbol
 	// said is what the last metadata of a series was, see metadata2.code. Readers change
 	// it, atomically.
 	said []uint64
 }
 
 func newTable2() *table2 {
-	return &table2{symbols: handles.NewTable(maxSymbols, maxSymbolBytes), keys: handles.NewTable(maxSeries, maxSeriesBytes)}
+	return &table2{symbols: handles.NewTable(maxSymbols, maxSymbolBytes), known: newKnown()}
 }
 
-// reset empties the table if it is time for that.
-func (t *table2) reset() {
+// freshen empties the table if it is time for that.
+func (t *table2) freshen() {
 	if t.symbols.Worn() || t.keys.Worn() {
 		t.symbols.Reset()
-		t.keys.Reset()
-		t.series, t.said = nil, nil
+		t.reset()
+		t.said = nil
 		t.epoch++
 	}
 }
@@ -49,14 +48,10 @@ func (t *table2) reset() {
 func (t *table2) put(epoch int, key []byte, s *sydradb.Series) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.reset(); t.epoch != epoch {
+	if t.freshen(); t.epoch != epoch {
 		return
 	}
-	if _, found := t.keys.Find(key); found {
-		return
-	}
-	if _, added := t.keys.Add(key); added {
-		t.series = append(t.series, s)
+	if t.known.put(key, s) {
 		t.said = append(t.said, 0)
 	}
 }
@@ -69,6 +64,7 @@ type request2 struct {
 	body   []byte
 	locked bool
 	epoch  int // of table, when the symbols got their numbers
+	last   int // number of the last key that was found, -1 without one
 	meta   metadata2
 }
 
@@ -111,9 +107,11 @@ func (d *decoder) decode2(t *table2, store *metadata.Store, body []byte) error {
 func (d *decoder) takeSymbols(b []byte) (series int, ok bool) {
 	series = len(b)
 	for i := 0; i < len(b); {
-		tag, next := uvarint(b, i, len(b))
-		if next == 0 {
-			return 0, false
+		tag, next := uint64(b[i]), i+1
+		if tag >= 0x80 {
+			if tag, next = uvarint(b, i, len(b)); next == 0 {
+				return 0, false
+			}
 		}
 		var from int
 		switch tag {
@@ -159,7 +157,7 @@ func (r *request2) number() {
 	for {
 		r.table.mu.RLock()
 		r.locked = true
-		r.epoch = r.table.epoch
+		r.epoch, r.last = r.table.epoch, -1
 		missing := false
 		r.numbers = r.numbers[:0]
 		for _, p := range r.places {
@@ -190,7 +188,7 @@ func (r *request2) addSymbols() bool {
 	t := r.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.reset(); t.epoch != r.epoch {
+	if t.freshen(); t.epoch != r.epoch {
 		return false
 	}
 	for i, p := range r.places {
@@ -216,9 +214,11 @@ func (r *request2) timeSeries(i, end int) bool {
 	r.meta = metadata2{}
 	var refs []byte
 	for i < end {
-		tag, next := uvarint(b, i, end)
-		if next == 0 {
-			return false
+		tag, next := uint64(b[i]), i+1
+		if tag >= 0x80 {
+			if tag, next = uvarint(b, i, end); next == 0 {
+				return false
+			}
 		}
 		i = next
 		switch tag {
@@ -271,10 +271,11 @@ func (r *request2) storeSeries(refs []byte) bool {
 	case len(r.samples) == 0:
 		return true
 	case fault == faultNone:
-		if n, found := r.table.keys.Find(key); found {
+		if n := r.table.find(r.last, key); n >= 0 {
+			r.last = n
 			r.add(r.table.series[n])
 			if r.meta != (metadata2{}) {
-				r.describe(int(n))
+				r.describe(n)
 			}
 			return true
 		}
