@@ -6,7 +6,7 @@ BIN := bin/sydradb
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## ingest a small real data set, find and query it, draw a chart
@@ -49,6 +49,14 @@ bench-compare: ## race other engines, write bench/RESULTS.md and charts; BENCH_O
 .PHONY: bench-report
 bench-report: ## bench/RESULTS.md and charts once more, from bench/results.json
 	go run ./bench/cmd/bench-compare -rewrite -out bench
+
+.PHONY: e2e
+e2e: ## Prometheus, promtool, vmagent, vmctl and the client libraries against the binary; two minutes
+	@scripts/e2e.sh
+
+.PHONY: e2e-thanos
+e2e-thanos: ## two servers federated by Thanos, which it builds first, once, in some minutes
+	@scripts/e2e-thanos.sh
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, a minute each (FUZZTIME=10m for longer)

@@ -104,7 +104,7 @@ func TestStyleGuideStaysShort(t *testing.T) {
 	}
 }
 
-var makeTarget = regexp.MustCompile("`make ([a-z]+)")
+var makeTarget = regexp.MustCompile("`make ([a-z0-9-]+)")
 
 // Every "make x" that a page names is a target.
 func TestMakeTargetsExist(t *testing.T) {

@@ -1,0 +1,325 @@
+package e2e
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// scrapeTime is how long Prometheus scrapes before the answers are compared.
+const scrapeTime = 60 * time.Second
+
+// prometheus starts one that listens on the address, with the given configuration, and keeps
+// its data in dir.
+func prometheus(t *testing.T, address, config, dir string) api {
+	t.Helper()
+	p := start(t, tool(t, "prometheus"),
+		"--config.file="+file(t, "prometheus.yml", config),
+		"--storage.tsdb.path="+dir,
+		"--web.listen-address="+address,
+		"--web.enable-admin-api")
+	a := api{url: "http://" + address}
+	a.ready(t, p, "/-/ready")
+	return a
+}
+
+// The whole way of a user of Prometheus: it scrapes and writes to us, both answer the same,
+// another Prometheus reads from us, promtool asks us, and vmctl brings its data over.
+func TestPrometheus(t *testing.T) {
+	t.Parallel()
+	ours := serve(t)
+	address, dir := freeAddress(t), t.TempDir()
+	theirs := prometheus(t, address, fmt.Sprintf(`
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+- job_name: prometheus
+  static_configs: [{targets: [%q]}]
+- job_name: sydradb
+  authorization: {credentials: %s}
+  static_configs: [{targets: [%q]}]
+remote_write:
+- url: %s/api/v1/write
+  authorization: {credentials: %s}
+  queue_config: {batch_send_deadline: 1s}
+  metadata_config: {send_interval: 5s}
+`, address, token, ours.address, ours.url, token), dir)
+	begin := now()
+	pass(t, scrapeTime)
+	end := settle(t, theirs, ours.api, begin)
+
+	t.Run("metadata", func(t *testing.T) { sameMetadata(t, theirs, ours.api) })
+	t.Run("catalog", func(t *testing.T) { sameCatalog(t, theirs, ours.api, begin, end) })
+	t.Run("promql", func(t *testing.T) { sameQueries(t, theirs, ours.api, begin, end) })
+	t.Run("remote_read", func(t *testing.T) { testRemoteRead(t, theirs, ours, begin, end) })
+	t.Run("promtool", func(t *testing.T) { testPromtool(t, theirs, ours, begin, end) })
+	t.Run("vmctl", func(t *testing.T) { testVmctl(t, dir, theirs, begin, end) })
+}
+
+// everything selects all series in a form that both servers take.
+const everything = `{__name__=~".+"}`
+
+// settle returns the end, in milliseconds, of what is compared: a moment that no sample
+// falls on, some of them still in flight when it is chosen. It waits until those arrived and
+// the answers of both servers for all series agree sample by sample, as text.
+func settle(t *testing.T, theirs, ours api, begin int64) int64 {
+	t.Helper()
+	last := theirs.mustQuery(t, `timestamp(up{job="prometheus"})`, now())
+	if len(last) != 1 {
+		t.Fatalf("prometheus does not scrape itself: %v", last)
+	}
+	// The scrapes of a job stand a second apart: between two of them is the safe place for
+	// the borders of ranges, which one version counts as inside and the other does not.
+	end := between(t, theirs, now())
+	selector := everything + "[" + all(begin, end) + "]"
+	var points int
+	eventually(t, 20*time.Second, "both have the same samples", func() error {
+		want, err := theirs.query(t.Context(), selector, end)
+		if err != nil {
+			return err
+		}
+		got, err := ours.query(t.Context(), selector, end)
+		if err != nil {
+			return err
+		}
+		points = want.points()
+		return compare(want, got, 0)
+	})
+	if least := 500 * int(scrapeTime/time.Second) / 2; points < least {
+		t.Fatalf("only %d samples compared, want %d", points, least)
+	}
+	t.Logf("%d samples are equal", points)
+	return end
+}
+
+// between returns the latest time before at whose fraction of a second is as far as can be
+// from those of the scrapes.
+func between(t *testing.T, a api, at int64) int64 {
+	t.Helper()
+	var used []int64
+	for _, samples := range a.mustQuery(t, `up[10s]`, at) {
+		for _, s := range samples {
+			used = append(used, s.T%1000)
+		}
+	}
+	best, widest := int64(0), int64(-1)
+	for fraction := range int64(1000) {
+		nearest := int64(1000)
+		for _, u := range used {
+			d := max(u-fraction, fraction-u)
+			nearest = min(nearest, d, 1000-d)
+		}
+		if nearest > widest {
+			best, widest = fraction, nearest
+		}
+	}
+	if widest < 5 {
+		t.Fatalf("the scrapes leave no gap in the second: %v", used)
+	}
+	return at/1000*1000 - 1000 + best
+}
+
+func sameMetadata(t *testing.T, theirs, ours api) {
+	type entry struct{ Type, Help string }
+	type families map[string][]entry
+	eventually(t, 20*time.Second, "metadata arrives", func() error {
+		var want, got families
+		if err := theirs.get(t.Context(), "/api/v1/metadata", nil, &want); err != nil {
+			return err
+		}
+		if err := ours.get(t.Context(), "/api/v1/metadata", nil, &got); err != nil {
+			return err
+		}
+		if len(want) < 100 {
+			return fmt.Errorf("prometheus has metadata of %d families only", len(want))
+		}
+		for family, entries := range want {
+			if len(entries) == 1 && !slices.Equal(got[family], entries) {
+				return fmt.Errorf("%s: %v, want %v", family, got[family], entries)
+			}
+		}
+		return nil
+	})
+}
+
+func sameCatalog(t *testing.T, theirs, ours api, begin, end int64) {
+	window := url.Values{"start": {seconds(begin)}, "end": {seconds(end)}}
+	check := func(what string, ask func(api) ([]string, error)) {
+		want, err := ask(theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ask(ours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(want) == 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: %d, want %d\n%.500q\n%.500q", what, len(got), len(want), got, want)
+		}
+	}
+	check("labels", func(a api) ([]string, error) { return a.names(t.Context(), "/api/v1/labels", window) })
+	for _, label := range []string{"__name__", "job", "le", "handler"} {
+		check("values of "+label, func(a api) ([]string, error) {
+			return a.names(t.Context(), "/api/v1/label/"+label+"/values", window)
+		})
+	}
+	for _, selector := range []string{everything, `{job="prometheus",le!=""}`, `go_gc_duration_seconds{quantile=~"0|1"}`} {
+		check("series of "+selector, func(a api) ([]string, error) { return a.series(t.Context(), selector, begin, end) })
+	}
+}
+
+// queries are evaluated over the range by both servers. Numbers may differ in the last
+// digits: newer versions of the engine sum with compensation.
+var queries = []string{
+	`up`,
+	`absent(nope{job="x"})`,
+	`absent(up)`,
+	`rate(prometheus_http_requests_total[15s])`,
+	`irate(prometheus_tsdb_head_samples_appended_total[10s])`,
+	`increase(prometheus_tsdb_head_samples_appended_total[20s])`,
+	`sum by (handler) (rate(prometheus_http_request_duration_seconds_bucket[20s]))`,
+	`histogram_quantile(0.9, sum by (le) (rate(prometheus_http_request_duration_seconds_bucket[30s])))`,
+	`histogram_quantile(0.5, prometheus_http_response_size_bytes_bucket)`,
+	`topk(3, {__name__=~"go_memstats_.*_bytes", job="prometheus"})`,
+	`bottomk(2, go_gc_duration_seconds)`,
+	`go_goroutines offset 10s`,
+	`go_goroutines - go_goroutines offset 5s`,
+	`max_over_time(rate(go_memstats_alloc_bytes_total[10s])[20s:5s])`,
+	`avg_over_time(go_goroutines[15s])`,
+	`stddev_over_time(go_memstats_heap_alloc_bytes[15s])`,
+	`quantile_over_time(0.9, go_memstats_heap_alloc_bytes[15s])`,
+	`count_over_time(up[10s])`,
+	`changes(go_goroutines[20s])`,
+	`resets(go_memstats_heap_alloc_bytes[20s])`,
+	`deriv(go_memstats_alloc_bytes_total[20s])`,
+	`count by (job) ({__name__=~"go_.*"})`,
+	`count_values("v", up)`,
+	`sum(go_memstats_heap_inuse_bytes) / on() sum(go_memstats_sys_bytes{job="prometheus"})`,
+	`go_memstats_heap_inuse_bytes / ignoring(x) go_memstats_sys_bytes`,
+	`label_replace(up, "port", "$1", "instance", ".*:(.*)")`,
+	`go_goroutines > bool 10`,
+	`go_goroutines and on(job) up{job="sydradb"}`,
+	`go_goroutines unless up`,
+	`timestamp(up)`,
+	`time()`,
+	`go_goroutines @ end()`,
+	`quantile(0.5, go_memstats_heap_alloc_bytes)`,
+	`{__name__=~"prometheus_tsdb_head_.*_total", job="prometheus"}`,
+}
+
+func sameQueries(t *testing.T, theirs, ours api, begin, end int64) {
+	start := end - (end-begin)/1000*1000 + 1000
+	filled := 0
+	for _, q := range queries {
+		want, err := theirs.queryRange(t.Context(), q, start, end, 3*time.Second)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got, err := ours.queryRange(t.Context(), q, start, end, 3*time.Second)
+		if err == nil {
+			err = compare(want, got, 1e-9)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", q, err)
+		}
+		if len(want) > 0 {
+			filled++
+		}
+	}
+	if empty := len(queries) - filled; empty > 2 { // absent(up) and unless have no answer
+		t.Errorf("%d queries have no answer: what is compared?", empty)
+	}
+}
+
+// A Prometheus with nothing of its own reads all from us and answers what the one says that
+// scraped.
+func testRemoteRead(t *testing.T, theirs api, ours *server, begin, end int64) {
+	reader := prometheus(t, freeAddress(t), fmt.Sprintf(`
+remote_read:
+- url: %s/api/v1/read
+  authorization: {credentials: %s}
+  read_recent: true
+`, ours.url, token), t.TempDir())
+	selector := everything + "[" + all(begin, end) + "]"
+	if err := compare(theirs.mustQuery(t, selector, end), reader.mustQuery(t, selector, end), 0); err != nil {
+		t.Error(err)
+	}
+	for _, q := range queries {
+		want, err := theirs.queryRange(t.Context(), q, begin+5000, end, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := reader.queryRange(t.Context(), q, begin+5000, end, 5*time.Second)
+		if err == nil {
+			err = compare(want, got, 1e-12)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", q, err)
+		}
+	}
+	want, err := theirs.names(t.Context(), "/api/v1/label/__name__/values", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Prometheus asks for names by remote read only with a selector.
+	got, err := reader.series(t.Context(), `{job="prometheus"}`, begin, end)
+	if err != nil || len(got) == 0 {
+		t.Errorf("series by remote read: %d of %d names: %v", len(got), len(want), err)
+	}
+}
+
+// promtool prints the same whether it asks Prometheus or us.
+func testPromtool(t *testing.T, theirs api, ours *server, begin, end int64) {
+	bin := tool(t, "promtool")
+	same := func(command func(url string) []string) {
+		t.Helper()
+		want := output(t, bin, command(theirs.url)...)
+		got := output(t, bin, command(ours.login())...)
+		if want == "" || got != want {
+			t.Errorf("promtool %q prints\n%.1000s\nwant\n%.1000s", command("URL"), got, want)
+		}
+	}
+	at, from := seconds(end), seconds(begin+5000)
+	same(func(u string) []string {
+		return []string{"query", "instant", "--time=" + at, u, `sort(prometheus_http_requests_total{handler="/metrics"})`}
+	})
+	same(func(u string) []string {
+		return []string{"query", "instant", "-o", "json", "--time=" + at, u, `up{job="prometheus"}[5s]`}
+	})
+	same(func(u string) []string {
+		return []string{"query", "range", "--start=" + from, "--end=" + at, "--step=5s", u, `go_goroutines{job="prometheus"}`}
+	})
+	same(func(u string) []string {
+		return []string{"query", "series", "--match=up", "--start=" + from, "--end=" + at, u}
+	})
+	same(func(u string) []string {
+		return []string{"query", "labels", "--start=" + from, "--end=" + at, u, "job"}
+	})
+	// The token may also be given as a header, where the command takes one.
+	output(t, bin, "query", "range", "--header=Authorization=Bearer "+token, "--start="+from, "--end="+at, "--step=5s", ours.url, "up")
+}
+
+// vmctl copies a snapshot of Prometheus into an empty server, point by point.
+func testVmctl(t *testing.T, dir string, theirs api, begin, end int64) {
+	answer, err := theirs.do(t.Context(), "POST", "/api/v1/admin/tsdb/snapshot", nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshots, err := filepath.Glob(filepath.Join(dir, "snapshots", "*"))
+	if err != nil || len(snapshots) != 1 {
+		t.Fatalf("snapshots: %v %v %s", snapshots, err, answer)
+	}
+	into := serve(t)
+	output(t, tool(t, "vmctl"), "prometheus", "-s", "--vm-disable-progress-bar",
+		"--prom-snapshot="+snapshots[0],
+		"--vm-addr="+into.url, "--vm-user=any", "--vm-password="+token)
+	selector := everything + "[" + all(begin, end) + "]"
+	want, got := theirs.mustQuery(t, selector, end), into.mustQuery(t, selector, end)
+	if err := compare(want, got, 0); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d samples came over", got.points())
+}
