@@ -1,0 +1,159 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/web"
+)
+
+// reasonFull is why a database is readonly.
+const reasonFull = web.CodeDiskFull
+
+// Config is what a Node is made of.
+type Config struct {
+	Dir     string          // of the database
+	Options sydradb.Options // OnRecovery is set by Open
+	Logger  *slog.Logger    // nil: nothing is logged
+
+	// ReserveBytes is the free space below which no points are taken; 0 means 64 MiB. They
+	// are again when there is half as much more.
+	ReserveBytes int64
+	// Free returns the free bytes of the file system that a directory is on; nil means that
+	// the system is asked. It is not called for databases in memory.
+	Free func(dir string) (int64, error)
+}
+
+// Node is a database with its state.
+type Node struct {
+	cfg Config
+
+	mu     sync.Mutex
+	status Status
+	db     *sydradb.DB // nil until it is open
+	blind  bool        // the free space could not be found out, which is logged once
+}
+
+// New returns a node in the state starting.
+func New(cfg Config) *Node {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.ReserveBytes == 0 {
+		cfg.ReserveBytes = 64 << 20
+	}
+	if cfg.Free == nil {
+		cfg.Free = freeBytes
+	}
+	return &Node{cfg: cfg, status: Status{State: Starting}}
+}
+
+// Open opens the database, which takes as long as reading its log does. The state is ok
+// afterwards, or failed.
+func (n *Node) Open() (*sydradb.DB, error) {
+	opts := n.cfg.Options
+	opts.OnRecovery = func(done, total int64) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.status.Recovery = Recovery{done, total}
+	}
+	began := time.Now()
+	db, err := sydradb.Open(n.cfg.Dir, &opts)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err != nil {
+		n.status.State, n.status.Reason = Failed, "the database cannot be opened; the log of the server says why"
+		return nil, fmt.Errorf("open %s: %w", n.cfg.Dir, err)
+	}
+	n.db = db
+	n.status.Recovery.Done = n.status.Recovery.Total
+	if n.status.State == Starting {
+		n.status.State = OK
+	}
+	n.cfg.Logger.Info("the database is open", "dir", n.cfg.Dir, "log_bytes", n.status.Recovery.Total, "took", time.Since(began))
+	return db, nil
+}
+
+// DB returns the database, nil until it is open.
+func (n *Node) DB() *sydradb.DB {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.db
+}
+
+// Status returns the state.
+func (n *Node) Status() Status {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.status
+}
+
+// Report tells the node of an error that a request ran into; most say nothing about its
+// state.
+func (n *Node) Report(err error) {
+	switch {
+	case errors.Is(err, sydradb.ErrStorageFailed):
+		n.become(Failed, "the disk did not keep what was written; look at it, then start the server again")
+	case errors.Is(err, sydradb.ErrDiskFull):
+		n.become(ReadOnly, reasonFull)
+	}
+}
+
+// become changes the state, if it may.
+func (n *Node) become(state State, reason string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	was := n.status.State
+	switch {
+	case was == state, was == Draining, was == Starting && state != Draining, was == Failed && state != Draining:
+		return
+	}
+	n.status.State, n.status.Reason = state, reason
+	level := slog.LevelInfo
+	if state == ReadOnly || state == Failed {
+		level = slog.LevelError
+	}
+	n.cfg.Logger.Log(context.Background(), level, "the state of the server changed", "from", was, "to", state, "reason", reason)
+}
+
+// Drain marks the node as one that stops.
+func (n *Node) Drain() { n.become(Draining, "the server is stopping") }
+
+// Close closes the database, if it is open.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	db := n.db
+	n.mu.Unlock()
+	if db == nil {
+		return nil
+	}
+	if err := db.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", n.cfg.Dir, err)
+	}
+	return nil
+}
+
+// Refuse returns why a route cannot be served now, nil if it can: it is made for
+// web.Config. It is the routes that store points which a state may stop.
+func (n *Node) Refuse(route *web.Route) error {
+	if route.Slot == web.NoSlot {
+		return nil
+	}
+	status := n.Status()
+	switch {
+	case status.State == Draining:
+		return sydradb.ErrClosed
+	case route.Slot != web.IngestSlot:
+		return nil
+	case status.State == ReadOnly:
+		return sydradb.ErrDiskFull
+	case status.State == Failed:
+		return sydradb.ErrStorageFailed
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package web
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"golang.org/x/net/netutil"
+)
+
+// Listen returns a listener on an address that accepts as many connections at a time as
+// the limits allow; others wait until one ends.
+func (s *Server) Listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return netutil.LimitListener(l, s.limits.Connections), nil
+}
+
+// headerSlop is what net/http adds to its limit of the header.
+const headerSlop = 4096
+
+// httpServer returns the server of net/http for s.
+func (s *Server) httpServer(config *tls.Config) *http.Server {
+	return &http.Server{
+		Handler:           s,
+		TLSConfig:         config,
+		ReadHeaderTimeout: s.limits.HeaderTimeout,
+		IdleTimeout:       s.limits.IdleTimeout,
+		MaxHeaderBytes:    max(s.limits.HeaderBytes-headerSlop, 1),
+		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+		// Each stream may hold a body; HTTP/1 has one for each connection.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 32},
+	}
+}
+
+// Serve answers the connections of l until ctx ends. Then it accepts no more and waits
+// for the requests under way, but not longer than the limits say; it closes l in any
+// case. A config of nil means plain HTTP. The error is about accepting, or says that
+// requests were cut off.
+func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) error {
+	server := s.httpServer(config)
+	failed := make(chan error, 1)
+	go func() {
+		if config != nil {
+			failed <- server.ServeTLS(l, "", "")
+			return
+		}
+		failed <- server.Serve(l)
+	}()
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serve %s: %w", l.Addr(), err), server.Close())
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limits.DrainTimeout)
+	defer cancel()
+	err := server.Shutdown(drain)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("requests were cut off after %s: %w", s.limits.DrainTimeout, err), server.Close())
+	}
+	<-failed // http.ErrServerClosed
+	return err
+}
