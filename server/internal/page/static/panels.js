@@ -13,7 +13,7 @@ export async function status() {
     const { status: code, body } = await request('ready');
     state = body?.state || (code === 200 ? 'ok' : 'starting');
     detail = body?.reason || body?.error?.message || '';
-    if (body?.replay?.total) detail = `${Math.floor((100 * body.replay.done) / body.replay.total)} % of the log read`;
+    if (state === 'starting' && body?.recovery?.total) detail = `${Math.floor((100 * body.recovery.done) / body.recovery.total)} % of the log is read`;
   } catch {
     detail = 'no answer from the server';
   }
