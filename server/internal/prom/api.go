@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	v1 "github.com/prometheus/prometheus/web/api/v1"
 
@@ -41,7 +40,7 @@ type Config struct {
 type API struct {
 	config Config
 	parser parser.Parser
-	engine *promql.Engine
+	engine *namingEngine
 	routes http.Handler // those of Prometheus
 }
 

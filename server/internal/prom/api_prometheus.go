@@ -24,8 +24,8 @@ import (
 )
 
 // newEngine returns the engine that evaluates PromQL.
-func newEngine(c *Config, p parser.Parser) *promql.Engine {
-	return promql.NewEngine(promql.EngineOpts{
+func newEngine(c *Config, p parser.Parser) *namingEngine {
+	return &namingEngine{promql.NewEngine(promql.EngineOpts{
 		Logger:               c.Logger,
 		Reg:                  c.Registerer,
 		MaxSamples:           int(c.Limits.MemoryBytes / sampleBytes),
@@ -33,10 +33,13 @@ func newEngine(c *Config, p parser.Parser) *promql.Engine {
 		LookbackDelta:        c.Limits.Lookback,
 		EnableAtModifier:     true,
 		EnableNegativeOffset: true,
+		// As in Prometheus' own tests: names are dropped at the end of a query, so that rates
+		// of several names do not become the same series before they are told apart.
+		EnableDelayedNameRemoval: true,
 		// What Prometheus takes without an evaluation interval of its own.
 		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 		Parser:                   p,
-	})
+	}), p}
 }
 
 // newPrometheusAPI returns the handler of all routes that Prometheus' own API answers, below

@@ -1,0 +1,40 @@
+package prom
+
+import (
+	"testing"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+func TestKeepNames(t *testing.T) {
+	const set = `, "__name__", "$1", "__name__", "(.+)")`
+	e := &namingEngine{parser: parser.NewParser(parser.Options{})}
+	for text, want := range map[string]string{
+		`sum by (job) (rate({__name__=~"a|b"}[1m]))`:         `sum by (job) (rate({__name__=~"a|b"}[1m]))`,
+		`sum without (__name__) (rate(a[1m]))`:               `sum without (__name__) (rate(a[1m]))`,
+		`max by (__name__) (rate(a[1m]))`:                    `label_replace(max by (__name__) (rate(a[1m]))` + set,
+		`-(1 + topk by (__name__) (scalar(b), rate(a[1m])))`: `-(1 + label_replace(topk by (__name__) (scalar(b), rate(a[1m]))` + set + `)`,
+		`max_over_time(sum by (__name__, x) (a)[1h:1m])`:     `max_over_time(label_replace(sum by (__name__, x) (a)` + set + `[1h:1m])`,
+		`abs(sum by (__name__) (sum by (__name__, x) (a)))`:  `abs(label_replace(sum by (__name__) (label_replace(sum by (__name__, x) (a)` + set + `)` + set + `)`,
+		`sum by (__name__) (`:                                `sum by (__name__) (`,
+	} {
+		if got := e.keepNames(text); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestGroupsKeepNames(t *testing.T) {
+	db := openDB(t)
+	for _, name := range []string{"cpu_user", "cpu_system"} {
+		for _, host := range []string{"a", "b"} {
+			write(t, db, name+`{host="`+host+`"}`, 1000, 1, 2000, 2)
+		}
+	}
+	s := serve(t, Config{DB: db})
+	status, body := s.get("/api/v1/query", "time", "2", "query", `max(max_over_time({__name__=~'cpu_(user|system)'}[1m])) by (__name__)`)
+	want := `{"resultType":"vector","result":[{"metric":{"__name__":"cpu_system"},"value":[2,"2"]},{"metric":{"__name__":"cpu_user"},"value":[2,"2"]}]}`
+	if status != 200 || data(t, body) != want {
+		t.Errorf("status %d: %s", status, body)
+	}
+}
