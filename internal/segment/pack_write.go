@@ -21,6 +21,12 @@ const (
 	writeBytes   = 256 << 10 // handed to the file at once
 	sharedPoints = 1024      // of a block that several hours share
 	alonePoints  = 200       // of an hour that is a block by itself
+	cheapPoints  = 2048      // of a block that such hours share where values are cheap
+
+	// Values are cheap if they take less than 28/100 of a byte each beside the tables of their
+	// code, which are of about this size however many they are.
+	cheapHundredths = 28
+	codeTableBytes  = 24
 
 	entryRefBytes = 8 + 1 // of an entry in the index beside itself: id and length
 )
@@ -69,6 +75,7 @@ type PackWriter struct {
 	last      int64 // timestamp
 	entry     []byte
 	valuesEnd int64
+	cheap     bool // the values of its last block are
 
 	encoder codec.Encoder
 	columns columnTable
@@ -186,18 +193,24 @@ func (w *PackWriter) beginSeries(id base.SeriesID) {
 	w.last, w.hourEnd = math.MinInt64, math.MinInt64
 	w.entry = append(w.entry[:0], w.series.TimestampCodec|w.series.ValueCodec<<4)
 	w.valuesEnd = 0
+	w.cheap = false
 }
 
 // closeHour decides what becomes of the last hour and those before it, which wait for
 // company. An hour of many points stays alone, so that its statistics are those of an hour;
-// others share a block, which would cost more than they gain by statistics.
+// others share a block, which would cost more than they gain by statistics. So do hours of
+// many points that follow a block whose values took next to nothing: its statistics, and the
+// tables of its code, took nearly as much.
 func (w *PackWriter) closeHour() error {
 	if w.cut {
 		w.cut = false
 		return w.writePoints(len(w.ts)) // the rest of an hour stays alone
 	}
-	alone := len(w.ts)-w.hour >= alonePoints
-	if alone || len(w.ts) > sharedPoints {
+	alone, most := len(w.ts)-w.hour >= alonePoints, sharedPoints
+	if alone && w.cheap {
+		alone, most = false, cheapPoints
+	}
+	if alone || len(w.ts) > most {
 		if err := w.writePoints(w.hour); err != nil {
 			return err
 		}
@@ -269,6 +282,8 @@ func (w *PackWriter) writeBlock(ts []int64, values []float64) error {
 		return err
 	}
 	b.ValueBytes = len(w.buf) - at
+	// What is written fast is merged soon, hour by hour, and its statistics are read until then.
+	w.cheap = w.opts.Policy != codec.Fast && 100*(b.ValueBytes-codeTableBytes) < cheapHundredths*b.Count
 	w.scratch = blockHead(w.scratch[:0], &w.series, &b, column.crc)
 	b.crc = crc32.Update(crc32.Checksum(w.scratch, castagnoli), castagnoli, w.buf[at:])
 	b.Stats, b.HasStats = statsOf(values)

@@ -3,6 +3,7 @@ package segment
 import (
 	"bytes"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/codec"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/golden"
 	"github.com/sydradb/sydradb/internal/manifest"
@@ -81,6 +83,86 @@ func TestBlocksCoverWholeHours(t *testing.T) {
 			}
 			if got := blockCounts(t, openReader(t, fs, e, nil), 1); !slices.Equal(got, c.want) {
 				t.Errorf("%s, %d at a time: blocks of %v, want %v", name, piece, got, c.want)
+			}
+			data, err := fsys.ReadFile(fs, e.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, data)
+		}
+		if !bytes.Equal(files[0], files[1]) || !bytes.Equal(files[0], files[2]) {
+			t.Errorf("%s: files differ", name)
+		}
+	}
+}
+
+// Hours of many points share blocks after a block of cheap values, of merged packs only.
+func TestCheapHoursShareBlocks(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	walk := func(n int) []float64 { // as cheap as whole percentages are
+		out, at := make([]float64, n), 50.0
+		for i := range out {
+			at = min(max(at+rng.NormFloat64(), 0), 100)
+			out[i] = math.Trunc(at)
+		}
+		return out
+	}
+	noise := func(n int) []float64 {
+		out := make([]float64, n)
+		for i := range out {
+			out[i] = rng.NormFloat64()
+		}
+		return out
+	}
+	day := func(hours int) []int64 {
+		ts := make([]int64, hours*360)
+		for i := range ts {
+			ts[i] = someDay + int64(i)*10e9
+		}
+		return ts
+	}
+	idle := make([]float64, 24*360)
+	cases := map[string]struct {
+		values []float64
+		policy codec.Policy
+		want   []int
+	}{
+		"cheap":          {walk(13 * 360), codec.Balanced, []int{360, 1800, 1800, 720}},
+		"cheap, fast":    {walk(3 * 360), codec.Fast, []int{360, 360, 360}},
+		"one value":      {idle, codec.Balanced, []int{360, 1800, 1800, 1800, 1800, 1080}},
+		"not cheap":      {noise(3 * 360), codec.Balanced, []int{360, 360, 360}},
+		"no longer":      {slices.Concat(walk(360), noise(9*360)), codec.Balanced, []int{360, 1800, 360, 360, 360, 360}},
+		"cheap from now": {slices.Concat(noise(360), idle[:3*360]), codec.Balanced, []int{360, 360, 720}},
+	}
+	for name, c := range cases {
+		ts := day(len(c.values) / 360)
+		var files [][]byte
+		for _, piece := range []int{len(ts), 360, 77} { // of what files the points come does not matter
+			fs := fsys.NewMem()
+			w, err := CreatePack(fs, PackOptions{Bucket: someDay, Width: base.Day, Policy: c.policy})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The series before is cheap, which says nothing about this one.
+			if err := w.Append(9, ts, make([]float64, len(ts))); err != nil {
+				t.Fatal(err)
+			}
+			for from := 0; from < len(ts); from += piece {
+				to := min(from+piece, len(ts))
+				if err := w.Append(1, ts[from:to], c.values[from:to]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e, err := w.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := openReader(t, fs, e, nil)
+			if got := blockCounts(t, r, 1); !slices.Equal(got, c.want) {
+				t.Errorf("%s, %d at a time: blocks of %v, want %v", name, piece, got, c.want)
+			}
+			if back, err := readAllOf(r, 1); err != nil || !slices.Equal(back.values, c.values) || !slices.Equal(back.ts, ts) {
+				t.Errorf("%s: read back otherwise, %v", name, err)
 			}
 			data, err := fsys.ReadFile(fs, e.Path)
 			if err != nil {
