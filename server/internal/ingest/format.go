@@ -95,7 +95,7 @@ func NewParser(format Format, cache *Cache, o ParserOptions) Parser {
 	}
 	switch format {
 	case Influx:
-		return &influxParser{cache: cache, unit: o.Unit, now: o.Now}
+		return newInfluxParser(cache, o)
 	case CSV:
 		return newCSVParser(cache, o.Unit, o.CSV)
 	}

@@ -104,14 +104,13 @@ func (p *Parser) Reset(body []byte, r Resolver, o Options) {
 	p.latest = min(o.Latest, sydradb.MaxTime) / int64(o.Unit)
 	p.next = 1
 	p.line = Line{Points: p.line.Points[:0], Refused: p.line.Refused[:0]}
-	p.setBody(body)
+	p.setBody(body, 1+bytes.LastIndexByte(body[:max(0, min(len(body), cap(body)-slack))], '\n'))
 }
 
-// setBody begins to read b.
-func (p *Parser) setBody(b []byte) {
+// setBody begins to read b, with loads up to a position behind a line end.
+func (p *Parser) setBody(b []byte, fast int) {
+	p.body, p.end, p.fast = b[:min(cap(b), len(b)+slack)], len(b), fast
 	p.pos, p.space = 0, -1
-	p.body, p.end = b[:min(cap(b), len(b)+slack)], len(b)
-	p.fast = 1 + bytes.LastIndexByte(b[:max(0, min(len(b), cap(b)-slack))], '\n')
 }
 
 // Next reads the next line that is neither empty nor a comment. It returns nil at the end.
@@ -145,7 +144,7 @@ func (p *Parser) copyTail() {
 		p.tail = make([]byte, 0, need)
 	}
 	p.tail = append(append(p.tail[:0], left...), '\n')
-	p.setBody(p.tail)
+	p.setBody(p.tail, len(p.tail))
 }
 
 // skipEmpty passes over an empty line or a comment, and reports whether there was one. If

@@ -2,6 +2,7 @@ package lineproto
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 
 	"github.com/sydradb/sydradb"
@@ -60,9 +61,9 @@ func (p *Parser) checkLine() error {
 		text := p.body[t.start:t.end]
 		units, err := strconv.ParseInt(string(text), 10, 64)
 		switch {
-		case err != nil:
-			return &TimeError{text, outOfRange(err, literal.ErrTimeSyntax)}
-		case units < p.earliest || units > sydradb.MaxTime/int64(p.options.Unit):
+		case err != nil && !errors.Is(err, strconv.ErrRange):
+			return &TimeError{text, literal.ErrTimeSyntax}
+		case err != nil || units < p.earliest || units > sydradb.MaxTime/int64(p.options.Unit):
 			return &TimeError{text, literal.ErrTimeRange}
 		}
 		p.line.Time = units * int64(p.options.Unit)
