@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sydradb/sydradb"
 )
@@ -299,5 +300,21 @@ func BenchmarkAppendValue(b *testing.B) {
 				buf = AppendValue(buf[:0], v)
 			}
 		})
+	}
+}
+
+func TestParseSpan(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"1h30m": 90 * time.Minute, "-7d": -7 * 24 * time.Hour, "+1.5w": 252 * time.Hour,
+		"5m0s": 5 * time.Minute, "1ns": 1, "2µs": 2000, "0s": 0,
+	} {
+		if got, ok := ParseSpan(text); !ok || got != want {
+			t.Errorf("%s: %s, %t, want %s", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", "5", "m", "5 m", "-", "1y", "5m-3s", "99999999999d", "1e3s"} {
+		if got, ok := ParseSpan(text); ok {
+			t.Errorf("%q: %s", text, got)
+		}
 	}
 }

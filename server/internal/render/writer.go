@@ -23,17 +23,24 @@ const (
 	Influx Format = "influx"
 )
 
-// Series is what points are printed under: a *sydradb.Series, or what an aggregation has
-// made of some. Two are the same if they are equal, so they are pointers.
+// Series is what points are printed under: a *sydradb.Series, what a server said of one,
+// or what an aggregation has made of some, see [Windows]. Two are the same if they are
+// equal, so they are pointers.
 type Series interface {
 	Name() string
 	Tags() []sydradb.Tag
 	String() string
 }
 
-// idOf returns the id of s if it is a series of the database.
+// Stored is a series of a database, which has an id.
+type Stored interface {
+	Series
+	ID() sydradb.SeriesID
+}
+
+// idOf returns the id of s if it is a series of a database.
 func idOf(s Series) (id sydradb.SeriesID, ok bool) {
-	if stored, ok := s.(*sydradb.Series); ok {
+	if stored, ok := s.(Stored); ok {
 		return stored.ID(), true
 	}
 	return 0, false
@@ -218,13 +225,17 @@ func appendCell(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// ndjsonLayout prints lines that ingest reads.
-type ndjsonLayout struct{ prefix, suffix []byte }
+// Line is what the NDJSON lines of one series have in common. Make one with LineOf.
+type Line struct{ prefix, suffix []byte }
 
-func (*ndjsonLayout) begin(dst []byte) []byte        { return dst }
-func (*ndjsonLayout) end(dst []byte) ([]byte, error) { return dst, nil }
+// LineOf returns the line of s, which ingest gives to the same series again.
+func LineOf(s Series) *Line {
+	l := &Line{}
+	l.set(s)
+	return l
+}
 
-func (l *ndjsonLayout) series(dst []byte, s Series) []byte {
+func (l *Line) set(s Series) {
 	if Nameless(s) {
 		id, _ := idOf(s)
 		l.prefix = strconv.AppendUint(append(l.prefix[:0], `{"series_id":`...), uint64(id), 10)
@@ -237,13 +248,28 @@ func (l *ndjsonLayout) series(dst []byte, s Series) []byte {
 		l.suffix = literal.AppendJSONTags(append(l.suffix, `,"tags":`...), s.Tags())
 	}
 	l.suffix = append(l.suffix, "}\n"...)
+}
+
+// Append appends the line of a point, with its end.
+func (l *Line) Append(dst []byte, ts int64, value float64) []byte {
+	dst = literal.AppendTime(append(dst, l.prefix...), ts)
+	dst = literal.AppendJSONValue(append(dst, `,"value":`...), value)
+	return append(dst, l.suffix...)
+}
+
+// ndjsonLayout prints lines that ingest reads.
+type ndjsonLayout struct{ line Line }
+
+func (*ndjsonLayout) begin(dst []byte) []byte        { return dst }
+func (*ndjsonLayout) end(dst []byte) ([]byte, error) { return dst, nil }
+
+func (l *ndjsonLayout) series(dst []byte, s Series) []byte {
+	l.line.set(s)
 	return dst
 }
 
 func (l *ndjsonLayout) point(dst []byte, ts int64, value float64) []byte {
-	dst = literal.AppendTime(append(dst, l.prefix...), ts)
-	dst = literal.AppendJSONValue(append(dst, `,"value":`...), value)
-	return append(dst, l.suffix...)
+	return l.line.Append(dst, ts, value)
 }
 
 // jsonLayout prints one array of series, each with an array of [ts, value].
