@@ -73,7 +73,7 @@ type Config struct {
 	QueryTimeout      Duration `toml:"query_timeout" help:"longest time that a query may take, such as 30s (default 30s)"`
 	QueryMaxSamples   int      `toml:"query_max_samples"`
 	QueryMaxSeries    int      `toml:"query_max_series"`
-	QueryMaxSteps     int      `toml:"query_max_steps"`
+	QueryMemoryBytes  Size     `toml:"query_memory_bytes"`
 	QueryMaxTextBytes Size     `toml:"query_max_text_bytes"`
 	LookbackDelta     Duration `toml:"lookback_delta"`
 
@@ -132,7 +132,7 @@ func Default() *Config {
 		QueryTimeout:      Duration(30 * time.Second),
 		QueryMaxSamples:   50_000_000,
 		QueryMaxSeries:    100_000,
-		QueryMaxSteps:     11_000,
+		QueryMemoryBytes:  256 * mib,
 		QueryMaxTextBytes: 16 * kib,
 		LookbackDelta:     Duration(5 * time.Minute),
 

@@ -1,34 +1,37 @@
 package config
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
-// Memory is how mem_limit_bytes is shared.
+// Memory is how mem_limit_bytes is shared, in bytes.
 type Memory struct {
-	Memtable, Cache, Bodies int64 // bytes; two memtables can exist at a time
-	QuerySamples            int   // in memory for one query
+	Memtable int64 // each of the two that can exist at a time
+	Cache    int64
+	Bodies   int64 // of requests, all together
+	Query    int64 // each of those that can run at a time
 }
 
-// sampleBytes is what a sample in memory takes.
-const sampleBytes = 16
-
 // Memory returns the shares: without mem_limit_bytes the limits that each has of its own.
-// With it, an eighth each is for the cache and for request bodies, half is for the two
-// memtables, and a quarter for queries. No share is larger than its own limit.
+// With it, half is for the two memtables, a quarter for the queries, and an eighth each
+// for the cache and for bodies of requests. No share is larger than its own limit.
 func (c *Config) Memory() Memory {
-	m := Memory{int64(c.MemtableBytes), int64(c.CacheBytes), int64(c.MaxBodiesBytes), c.QueryMaxSamples}
+	m := Memory{int64(c.MemtableBytes), int64(c.CacheBytes), int64(c.MaxBodiesBytes), int64(c.QueryMemoryBytes)}
 	if limit := int64(c.MemLimitBytes); limit > 0 {
 		m.Memtable = min(m.Memtable, limit/4)
 		m.Cache = min(m.Cache, limit/8)
 		m.Bodies = min(m.Bodies, limit/8)
-		m.QuerySamples = min(m.QuerySamples, max(int(limit/4)/sampleBytes/c.Limits().QuerySlots, 1000))
+		m.Query = min(m.Query, limit/4/int64(c.querySlots()))
 	}
 	return m
 }
+
+// querySlots returns how many queries can run at a time.
+func (c *Config) querySlots() int { return cmp.Or(c.QuerySlots, web.DefaultLimits().QuerySlots) }
 
 // Options returns what the database is opened with, but for the Logger.
 func (c *Config) Options() sydradb.Options {
@@ -82,17 +85,10 @@ func (c *Config) Limits() web.Limits {
 	l.WireBytes = int64(c.MaxBodyBytes)
 	l.DecodedBytes = int64(c.MaxDecodedBytes)
 	l.QueryBytes = int64(c.MaxQueryBodyBytes)
-	l.BodiesBytes = int64(c.MaxBodiesBytes)
-	if c.MemLimitBytes > 0 {
-		l.BodiesBytes = min(l.BodiesBytes, int64(c.MemLimitBytes)/8)
-	}
-	if c.IngestSlots > 0 {
-		l.IngestSlots = c.IngestSlots
-	}
+	l.BodiesBytes = c.Memory().Bodies
+	l.IngestSlots = cmp.Or(c.IngestSlots, l.IngestSlots)
 	l.IngestWait = time.Duration(c.IngestWait)
-	if c.QuerySlots > 0 {
-		l.QuerySlots = c.QuerySlots
-	}
+	l.QuerySlots = c.querySlots()
 	l.DrainTimeout = time.Duration(c.DrainTimeout)
 	return l
 }

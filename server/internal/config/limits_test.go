@@ -14,13 +14,13 @@ func TestMemoryIsShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := c.Memory()
-	if m.Memtable != 64<<20 || m.Cache != 32<<20 || m.Bodies != 32<<20 || m.QuerySamples != 1<<20 || c.Limits().BodiesBytes != m.Bodies {
+	if m.Memtable != 64<<20 || m.Cache != 32<<20 || m.Bodies != 32<<20 || m.Query != 16<<20 || c.Limits().BodiesBytes != m.Bodies {
 		t.Errorf("got %+v", m)
 	}
-	if sum := 2*m.Memtable + m.Cache + m.Bodies + int64(m.QuerySamples)*sampleBytes*4; sum > 256<<20 {
+	if sum := 2*m.Memtable + m.Cache + m.Bodies + 4*m.Query; sum > 256<<20 {
 		t.Errorf("the shares sum up to %d", sum)
 	}
-	if c, err = load(t, "mem_limit_bytes = \"1TiB\"\n", nil); err != nil || c.Memory().Memtable != 128<<20 || c.Memory().QuerySamples != 50_000_000 {
+	if c, err = load(t, "mem_limit_bytes = \"1TiB\"\n", nil); err != nil || c.Memory().Memtable != 128<<20 || c.Memory().Query != 256<<20 {
 		t.Errorf("a share is larger than its own limit: %+v, %v", c.Memory(), err)
 	}
 }

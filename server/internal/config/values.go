@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
 // Size is a number of bytes. It is read as [ParseSize] does.
@@ -32,14 +34,14 @@ func (s Size) String() string {
 	return strconv.FormatInt(n, 10) + []string{"", "KiB", "MiB", "GiB", "TiB"}[unit]
 }
 
-// Duration is a span of time. It is read as [ParseSpan] does.
+// Duration is a span of time. It is read as literal.ParseSpan does.
 type Duration time.Duration
 
 const spanWanted = `want a span of time in quotes, such as "500ms", "30s", "5m" or "1d"`
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Duration) UnmarshalText(text []byte) error {
-	span, ok := ParseSpan(string(text))
+	span, ok := literal.ParseSpan(string(text))
 	if string(text) == "0" {
 		span, ok = 0, true
 	}
@@ -220,26 +222,4 @@ func ParseSize(text string) (int64, error) {
 		return 0, errors.New("want less than 2^63 bytes")
 	}
 	return int64(n), nil
-}
-
-var spanParts = regexp.MustCompile(`^([+-]?)((?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w))+)$`)
-
-var daysAndWeeks = regexp.MustCompile(`(\d+(?:\.\d+)?)([dw])`)
-
-// ParseSpan reads a duration as time.ParseDuration does, with d for days and w for
-// weeks as well.
-func ParseSpan(s string) (time.Duration, bool) {
-	m := spanParts.FindStringSubmatch(s)
-	if m == nil {
-		return 0, false
-	}
-	hours := daysAndWeeks.ReplaceAllStringFunc(m[2], func(part string) string {
-		n, _ := strconv.ParseFloat(part[:len(part)-1], 64)
-		if part[len(part)-1] == 'w' {
-			n *= 7
-		}
-		return strconv.FormatFloat(24*n, 'f', -1, 64) + "h"
-	})
-	d, err := time.ParseDuration(m[1] + hours)
-	return d, err == nil
 }
