@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"runtime"
 	"slices"
 	"strings"
@@ -10,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/render"
+	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
 // aggregateFlags make query print values for windows of time instead of points.
@@ -64,7 +63,7 @@ func (f *aggregateFlags) aggregation(c *cobra.Command, q sydradb.Query, times *t
 		if !set(span.flag) {
 			continue
 		}
-		d, ok := parseSpan(span.text)
+		d, ok := literal.ParseSpan(span.text)
 		if !ok || d <= 0 {
 			return a, false, usage("--%s %q: want a span such as 30s, 5m or 1d", span.flag, span.text)
 		}
@@ -77,49 +76,4 @@ func (f *aggregateFlags) aggregation(c *cobra.Command, q sydradb.Query, times *t
 		a.Start -= ((a.Start % int64(a.Step)) + int64(a.Step)) % int64(a.Step) // round times, whenever now is
 	}
 	return a, true, nil
-}
-
-// windows is what an aggregation made of series or a group: points that are printed under
-// a name which tells them from those of the series.
-type windows struct {
-	name string
-	tags []sydradb.Tag
-}
-
-func windowsOf(r *sydradb.Result, f sydradb.Function) *windows {
-	w := &windows{tags: slices.Clone(r.Tags)}
-	if r.Series != nil {
-		w.name, w.tags = r.Series.Name(), r.Series.Tags()
-	}
-	if i := slices.IndexFunc(w.tags, func(t sydradb.Tag) bool { return t.Key == "__name__" }); i >= 0 {
-		w.name = w.tags[i].Value
-		w.tags = slices.Delete(w.tags, i, i+1)
-	}
-	if w.name != "" {
-		w.name += ":"
-	}
-	w.name += f.String()
-	return w
-}
-
-func (w *windows) Name() string        { return w.name }
-func (w *windows) Tags() []sydradb.Tag { return w.tags }
-func (w *windows) String() string      { return sydradb.FormatSelector(w.name, w.tags) }
-
-// windowsFrom yields what agg makes of the points of db.
-func windowsFrom(db *sydradb.DB, agg sydradb.Aggregation) source {
-	return func(ctx context.Context, do func(render.Block) error) error {
-		it, err := db.Aggregate(ctx, agg)
-		if err != nil {
-			return err
-		}
-		defer it.Close()
-		for it.Next() {
-			r := it.Result()
-			if err := do(render.Block{Series: windowsOf(&r, agg.Functions[0]), Times: r.Times, Values: r.Values[0]}); err != nil {
-				return err
-			}
-		}
-		return it.Err()
-	}
 }

@@ -23,6 +23,7 @@ type App struct {
 	Now      func() time.Time
 
 	dataDir string
+	where   target // nil: the directory
 }
 
 // Main runs the program with the arguments, streams and signals of the process, and

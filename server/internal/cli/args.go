@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ func parseWhen(arg string, now time.Time) (int64, error) {
 	if isNow && relative == "" {
 		return now.UnixNano(), nil
 	}
-	if span, ok := parseSpan(relative); ok {
+	if span, ok := literal.ParseSpan(relative); ok {
 		return max(min(now.Add(span).UnixNano(), sydradb.MaxTime), sydradb.MinTime), nil
 	}
 	ts, err := literal.ParseTime(arg, literal.Second)
@@ -49,28 +48,6 @@ func parseWhen(arg string, now time.Time) (int64, error) {
 		return 0, fmt.Errorf("%q: %w, or relative such as -1h", arg, err)
 	}
 	return ts, nil
-}
-
-var spanParts = regexp.MustCompile(`^([+-]?)((?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w))+)$`)
-
-var daysAndWeeks = regexp.MustCompile(`(\d+(?:\.\d+)?)([dw])`)
-
-// parseSpan reads a duration as time.ParseDuration does, with d for days and w for
-// weeks as well.
-func parseSpan(s string) (time.Duration, bool) {
-	m := spanParts.FindStringSubmatch(s)
-	if m == nil {
-		return 0, false
-	}
-	hours := daysAndWeeks.ReplaceAllStringFunc(m[2], func(part string) string {
-		n, _ := strconv.ParseFloat(part[:len(part)-1], 64)
-		if part[len(part)-1] == 'w' {
-			n *= 7
-		}
-		return strconv.FormatFloat(24*n, 'f', -1, 64) + "h"
-	})
-	d, err := time.ParseDuration(m[1] + hours)
-	return d, err == nil
 }
 
 // takes returns the check of the arguments of a command: from least to most of them, or
@@ -128,7 +105,7 @@ func (r *timeRange) bounds(now time.Time) (start, end int64, err error) {
 		return 0, 0, usage("--last goes with --end or by itself, not with --start")
 	}
 	if r.last != "" {
-		span, ok := parseSpan(r.last)
+		span, ok := literal.ParseSpan(r.last)
 		if !ok || span <= 0 {
 			return 0, 0, usage("--last %q: want a span such as 30m, 1h or 7d", r.last)
 		}

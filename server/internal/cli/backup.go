@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/render"
+	"github.com/sydradb/sydradb/server/internal/upkeep"
 )
 
 const snapshotExample = `  $ sydradb ingest points.ndjson 2>/dev/null
@@ -33,32 +35,46 @@ links, so that it takes hardly any time or room; elsewhere they are copied. Eith
 be changed or removed without the other. A copy on the same disk does not outlive the
 disk.
 
-An interrupted run leaves nothing but DIR.tmp, which the next one removes.`,
-		Example:           snapshotExample,
-		Args:              takes("the directory to make", 1, 1),
+An interrupted run leaves nothing but DIR.tmp, which the next one removes.
+
+With --url it takes no DIR: the server makes a snapshot below its data directory, and
+its name is printed.`,
+		Example: snapshotExample,
+		Args: func(c *cobra.Command, args []string) error {
+			if url, from := a.serverURL(c); url != "" && len(args) > 0 {
+				return usage("snapshot takes no directory with %s: the server makes it below its own", from)
+			} else if url != "" {
+				return nil
+			}
+			return takes("the directory to make", 1, 1)(c, args)
+		},
 		ValidArgsFunction: completeDirectories,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts, err := s.options(a, cmd)
 			if err != nil {
 				return err
 			}
-			if err := a.mustExist(); err != nil {
-				return err
-			}
-			dir := args[0]
-			if err := a.mayHoldSnapshot(dir); err != nil {
-				return err
-			}
-			return a.withExistingDB(opts, func(db *sydradb.DB) error {
-				if err := db.Snapshot(cmd.Context(), dir); err != nil {
-					return err
-				}
-				return a.printContents(dir)
-			})
+			return a.target().snapshot(cmd.Context(), opts, strings.Join(args, ""))
 		},
 	}
 	s.addFlags(c)
+	a.takesServer(c)
 	return c
+}
+
+func (d directory) snapshot(ctx context.Context, opts sydradb.Options, dir string) error {
+	if err := d.app.mustExist(); err != nil {
+		return err
+	}
+	if err := d.app.mayHoldSnapshot(dir); err != nil {
+		return err
+	}
+	return d.app.withExistingDB(opts, func(db *sydradb.DB) error {
+		if err := db.Snapshot(ctx, dir); err != nil {
+			return err
+		}
+		return d.app.printContents(dir)
+	})
 }
 
 // mayHoldSnapshot refuses a directory that is not free, or that belongs to the database.
@@ -106,7 +122,7 @@ func (a *App) printContents(dir string) error {
 		return err
 	}
 	s := db.Stats()
-	err = printTo(a.Out, "%s holds %s of %d series in %s\n", dir, render.Count(s.SegmentPoints+s.MemtablePoints, "point"), s.Series, files(s))
+	err = printTo(a.Out, "%s holds %s of %d series in %s\n", dir, render.Count(s.SegmentPoints+s.MemtablePoints, "point"), s.Series, files(upkeep.Files{Count: s.SegmentFiles, Bytes: s.SegmentBytes}))
 	return errors.Join(err, db.Close())
 }
 

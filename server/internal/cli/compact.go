@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/render"
+	"github.com/sydradb/sydradb/server/internal/upkeep"
 )
 
 const compactExample = `  $ sydradb ingest points.ndjson 2>/dev/null
@@ -34,20 +34,16 @@ It can be interrupted at any time: what has been merged until then stays.`,
 			if err != nil {
 				return err
 			}
-			return a.withExistingDB(opts, func(db *sydradb.DB) error {
-				if err := db.Flush(cmd.Context()); err != nil {
+			return a.target().change(opts, func(db store) error {
+				done, err := db.Compact(cmd.Context())
+				if err != nil {
 					return err
 				}
-				before := db.Stats()
-				if err := db.Compact(cmd.Context()); err != nil {
-					return err
+				text := fmt.Sprintf("merged %s into %s", files(done.Before), files(done.After))
+				if !done.Merged {
+					text = "nothing to merge: " + files(done.After)
 				}
-				after := db.Stats()
-				text := fmt.Sprintf("merged %s into %s", files(before), files(after))
-				if after.Merges == before.Merges {
-					text = "nothing to merge: " + files(after)
-				}
-				if n := before.Deletions - after.Deletions; n > 0 {
+				if n := done.Deletions; n > 0 {
 					text += fmt.Sprintf(", applied %s", render.Count(n, "deletion"))
 				}
 				return printTo(a.Out, "%s\n", text)
@@ -55,10 +51,11 @@ It can be interrupted at any time: what has been merged until then stays.`,
 		},
 	}
 	s.addFlags(c)
+	a.takesServer(c)
 	return c
 }
 
 // files says how many files of points there are, and how large they are.
-func files(s sydradb.Stats) string {
-	return fmt.Sprintf("%s (%s)", render.Count(s.SegmentFiles, "file"), size(s.SegmentBytes))
+func files(f upkeep.Files) string {
+	return fmt.Sprintf("%s (%s)", render.Count(f.Count, "file"), size(f.Bytes))
 }

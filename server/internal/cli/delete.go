@@ -10,6 +10,7 @@ import (
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/literal"
+	"github.com/sydradb/sydradb/server/internal/render"
 )
 
 const deleteExample = `  $ sydradb ingest points.ndjson 2>/dev/null
@@ -60,7 +61,7 @@ afterwards are kept, whatever their time.`,
 			if err != nil {
 				return err
 			}
-			return a.withExistingDB(opts, func(db *sydradb.DB) error {
+			return a.target().change(opts, func(db store) error {
 				return a.delete(cmd.Context(), db, sel, start, end, yes)
 			})
 		},
@@ -70,11 +71,12 @@ afterwards are kept, whatever their time.`,
 	c.Flags().BoolVar(&all, "all", false, "all times")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	s.addFlags(c)
+	a.takesServer(c)
 	return c
 }
 
 // delete deletes points if the user wants to.
-func (a *App) delete(ctx context.Context, db *sydradb.DB, sel sydradb.Selector, start, end int64, yes bool) error {
+func (a *App) delete(ctx context.Context, db store, sel sydradb.Selector, start, end int64, yes bool) error {
 	found, err := db.Find(ctx, sel, start, end)
 	if err != nil {
 		return err
@@ -91,7 +93,7 @@ func (a *App) delete(ctx context.Context, db *sydradb.DB, sel sydradb.Selector, 
 			return silent(ExitRefused)
 		}
 	}
-	if _, err := db.Delete(ctx, sel, start, end); err != nil {
+	if err := db.Delete(ctx, sel, start, end); err != nil {
 		return err
 	}
 	return printTo(a.Out, "deleted points of %d series\n", len(found))
@@ -105,7 +107,7 @@ func rangeText(start, end int64) string {
 }
 
 // showSeries says what is about to happen to which series.
-func (a *App) showSeries(what string, found []*sydradb.Series) {
+func (a *App) showSeries(what string, found []render.Stored) {
 	const most = 5
 	a.say("%s of %d series", what, len(found))
 	for _, s := range found[:min(most, len(found))] {

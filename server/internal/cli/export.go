@@ -58,7 +58,7 @@ func (a *App) exportCommand() *cobra.Command {
 			if format.value == "" {
 				format.value = string(ingest.FormatOf(output))
 			}
-			return a.withReader(func(db *sydradb.DB) error {
+			return a.target().read(func(db store) error {
 				err := a.writeOutput(cmd.Context(), output, func(w io.Writer) error {
 					return a.export(cmd.Context(), db, q, render.Format(format.value), w)
 				})
@@ -73,11 +73,12 @@ func (a *App) exportCommand() *cobra.Command {
 	times.addFlags(c)
 	format = a.addChoice(c, "format", "", "format of the output, by default that of the name of --output, else ndjson", "ndjson", "csv", "influx")
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write, compressed if it ends in .gz or .zst (default, and -: standard output)")
+	a.takesServer(c)
 	return c
 }
 
 // export prints the points of q to w.
-func (a *App) export(ctx context.Context, db *sydradb.DB, q sydradb.Query, format render.Format, to io.Writer) error {
+func (a *App) export(ctx context.Context, db store, q sydradb.Query, format render.Format, to io.Writer) error {
 	w, err := render.New(format, to)
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func (a *App) findCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withReader(func(db *sydradb.DB) error {
+			return a.target().read(func(db store) error {
 				found, err := db.Find(cmd.Context(), sel, start, end)
 				if err != nil {
 					return err
@@ -61,6 +61,7 @@ func (a *App) findCommand() *cobra.Command {
 	}
 	times.addFlags(c)
 	c.Flags().BoolVar(&any, "any", false, "series that satisfy one of the conditions, not all")
+	a.takesServer(c)
 	return c
 }
 
@@ -116,7 +117,7 @@ func notAlone(args []string, arg string) error {
 	return err
 }
 
-func (a *App) printSeries(found []*sydradb.Series) error {
+func (a *App) printSeries(found []render.Stored) error {
 	var out []byte
 	for i, s := range found {
 		out = append(render.AppendSeries(out, s), '\n')

@@ -3,7 +3,6 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/render"
 )
 
@@ -27,18 +26,16 @@ segment files. It is never needed for durability or for reading.`,
 			if err != nil {
 				return err
 			}
-			return a.withExistingDB(opts, func(db *sydradb.DB) error {
-				before := db.Stats()
-				if err := db.Flush(cmd.Context()); err != nil {
+			return a.target().change(opts, func(db store) error {
+				done, err := db.Flush(cmd.Context())
+				if err != nil {
 					return err
 				}
-				after := db.Stats()
-				return printTo(a.Out, "flushed %s into %s\n",
-					render.Count(after.SegmentPoints-before.SegmentPoints, "point"),
-					render.Count(after.SegmentFiles-before.SegmentFiles, "segment file"))
+				return printTo(a.Out, "flushed %s into %s\n", render.Count(done.Points, "point"), render.Count(done.Files, "segment file"))
 			})
 		},
 	}
 	s.addFlags(c)
+	a.takesServer(c)
 	return c
 }

@@ -89,6 +89,7 @@ func (a *App) ingestCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&f.columns.Values, "csv-values", nil, "columns of values")
 	c.Flags().StringSliceVar(&f.columns.Tags, "csv-tags", nil, "columns of tags")
 	f.settings.addFlags(c)
+	a.takesServer(c, "fsync")
 	return c
 }
 
@@ -146,8 +147,8 @@ func (a *App) ingestFiles(ctx context.Context, files []string, opts sydradb.Opti
 			return done, err
 		}
 	}
-	err = a.withDB(opts, func(db *sydradb.DB) error {
-		job := &ingest.Job{DB: db, Parser: parser, Committed: report.committed, RefusedLine: report.refused}
+	err = a.target().ingest(ctx, opts, func(db ingest.Database) error {
+		job := &ingest.Job{DB: db, Parser: parser, Committed: report.committed, RefusedLine: report.refused, Declined: report.declined}
 		err := a.runJob(ctx, job, files, format, report)
 		defer report.flushing()
 		var finishing error

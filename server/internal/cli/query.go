@@ -78,10 +78,10 @@ func (a *App) queryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.withReader(func(db *sydradb.DB) error {
+			return a.target().read(func(db store) error {
 				from := pointsFrom(db, q)
 				if aggregates {
-					from = windowsFrom(db, windows)
+					from = func(ctx context.Context, do func(render.Block) error) error { return db.Windows(ctx, windows, do) }
 				}
 				found, err := a.show(cmd.Context(), from, format.value, limit)
 				if err == nil && !found && len(args) == 1 {
@@ -95,6 +95,7 @@ func (a *App) queryCommand() *cobra.Command {
 	agg = a.addAggregateFlags(c)
 	format = a.addChoice(c, "format", "", "format of the output", "table", "csv", "ndjson", "json", "chart")
 	c.Flags().Int64Var(&limit, "limit", 0, "print at most so many points (0: all)")
+	a.takesServer(c)
 	return c
 }
 
@@ -128,21 +129,8 @@ func (a *App) parseQuery(args []string, times *timeRange) (sydradb.Query, error)
 type source func(ctx context.Context, do func(render.Block) error) error
 
 // pointsFrom yields the points of db that q names.
-func pointsFrom(db *sydradb.DB, q sydradb.Query) source {
-	return func(ctx context.Context, do func(render.Block) error) error {
-		it, err := db.Query(ctx, q)
-		if err != nil {
-			return err
-		}
-		defer it.Close()
-		for it.Next() {
-			b := it.Block()
-			if err := do(render.Block{Series: b.Series, Times: b.Times, Values: b.Values}); err != nil {
-				return err
-			}
-		}
-		return it.Err()
-	}
+func pointsFrom(db store, q sydradb.Query) source {
+	return func(ctx context.Context, do func(render.Block) error) error { return db.Points(ctx, q, do) }
 }
 
 // show prints what from yields and reports whether there was anything.

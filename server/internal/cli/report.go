@@ -80,6 +80,23 @@ func (r *ingestReport) refused(input string, line int, o ingest.Outcome) {
 	r.app.say("%s:%d: %v%s", input, line, o.Err, more)
 }
 
+// declined reports points that a server did not take.
+func (r *ingestReport) declined(d *ingest.DeclinedError) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bar != nil {
+		_ = r.bar.Clear()
+	}
+	shown := min(r.show, len(d.Why))
+	r.show -= shown
+	for _, why := range d.Why[:shown] {
+		r.app.say("the server refused: %s", why)
+	}
+	if shown < len(d.Why) || d.Points > len(d.Why) {
+		r.app.say("the server refused %s in this chunk", render.Count(d.Points, "point"))
+	}
+}
+
 // flushing takes the place of the bar while the database finishes its work.
 func (r *ingestReport) flushing() {
 	if r.bar == nil {

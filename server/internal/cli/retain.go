@@ -4,18 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
-	"regexp"
-	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/literal"
+	"github.com/sydradb/sydradb/server/internal/upkeep"
 )
 
 const retainExample = `  $ sydradb ingest points.ndjson 2>/dev/null
@@ -49,131 +45,69 @@ everything at once.`,
 			if err != nil {
 				return err
 			}
-			if !s.ruled {
+			if _, onDirectory := a.target().(directory); onDirectory && !s.ruled {
 				return usage("retain needs a rule: --retention-days N or --retention NAMESPACE=DAYS")
 			}
-			return a.retain(cmd.Context(), opts, now)
+			done, err := a.target().retain(cmd.Context(), opts, now)
+			if err != nil {
+				return err
+			}
+			return a.printRetained(done)
 		},
 	}
 	s.addFlags(c)
+	a.takesServer(c)
 	c.Flags().BoolVar(&now, "now", false, "believe the clock and do everything at once")
 	return c
 }
 
-func (a *App) retain(ctx context.Context, opts sydradb.Options, now bool) error {
-	began := a.Now()
-	classes := append(slices.Sorted(maps.Keys(opts.NamespaceRetention)), "") // "" for all others
+func (d directory) retain(ctx context.Context, opts sydradb.Options, force bool) (done upkeep.Retained, err error) {
+	a, began := d.app, d.app.Now()
+	rules := upkeep.Rules{All: opts.Retention, Namespaces: opts.NamespaceRetention}
 	var before []int64
 	// Retention may begin as soon as the database is open.
-	err := a.withReader(func(db *sydradb.DB) error {
-		before = horizons(db, classes)
+	err = a.withReader(func(db *sydradb.DB) error {
+		before = upkeep.Horizons(db, rules)
 		return nil
 	})
 	if err != nil {
-		return err
+		return done, err
 	}
 	held := &heldWarnings{Handler: a.logger().Handler()}
 	opts.Logger = slog.New(held)
-	return a.withExistingDB(opts, func(db *sydradb.DB) error {
-		// How far a step goes follows from what is in files.
-		err := db.Flush(ctx)
-		if err == nil {
-			err = db.Retain(ctx, now)
-		}
-		left := 0
-		if err == nil {
-			left, err = countExpired(ctx, db, &opts, began)
-		}
-		after := horizons(db, classes)
-		moved := !slices.Equal(before, after)
-		if err != nil || left > 0 && !moved {
+	err = a.withExistingDB(opts, func(db *sydradb.DB) error {
+		var err error
+		done, err = upkeep.Retain(ctx, db, rules, before, began, force)
+		if err != nil || done.SeriesLeft > 0 && !done.Moved {
 			held.release(ctx)
 		}
-		switch {
-		case err != nil:
-			return err
-		case left > 0 && moved:
-			a.say("%d series have older points left: they expire in steps; run it again, or with --now", left)
-		case left > 0:
-			a.say("%d series have older points left; with --now the clock is believed and they expire", left)
-		}
-		classes = withEarlierRules(db, classes)
-		return a.printHorizons(classes, horizons(db, classes))
+		return err
 	})
+	return done, err
 }
 
-// withEarlierRules adds the namespaces that are kept from another time on than all others,
-// since they once had a rule of their own.
-func withEarlierRules(db *sydradb.DB, namespaces []string) []string {
-	all := slices.Clone(namespaces)
-	for _, name := range db.ValueCardinality("__name__", 0) {
-		namespace, _, _ := strings.Cut(name.Value, ".")
-		if db.Horizon(namespace) != db.Horizon("") && !slices.Contains(all, namespace) {
-			all = append(all, namespace)
-		}
+// printRetained prints what a round of retention has done.
+func (a *App) printRetained(r upkeep.Retained) error {
+	switch {
+	case r.SeriesLeft > 0 && r.Moved:
+		a.say("%d series have older points left: they expire in steps; run it again, or with --now", r.SeriesLeft)
+	case r.SeriesLeft > 0:
+		a.say("%d series have older points left; with --now the clock is believed and they expire", r.SeriesLeft)
 	}
-	// The last one is "", which stands for all others.
-	rules := slices.DeleteFunc(all, func(namespace string) bool { return namespace == "" })
-	slices.Sort(rules)
-	return append(rules, "")
-}
-
-// horizons returns the least times that are kept of some namespaces.
-func horizons(db *sydradb.DB, namespaces []string) []int64 {
-	out := make([]int64, len(namespaces))
-	for i, namespace := range namespaces {
-		out[i] = db.Horizon(namespace)
-	}
-	return out
-}
-
-// countExpired returns how many series have points that at now were older than the rules
-// keep them.
-func countExpired(ctx context.Context, db *sydradb.DB, opts *sydradb.Options, now time.Time) (n int, err error) {
-	older := func(sel sydradb.Selector, ttl time.Duration) ([]*sydradb.Series, error) {
-		if ttl == 0 {
-			return nil, nil
-		}
-		return db.Find(ctx, sel, sydradb.MinTime, max(now.Add(-ttl).UnixNano(), sydradb.MinTime)-1)
-	}
-	found, err := older(sydradb.Selector{}, opts.Retention)
-	if err != nil {
-		return 0, err
-	}
-	for _, s := range found {
-		namespace, _, _ := strings.Cut(s.Name(), ".")
-		if _, own := opts.NamespaceRetention[namespace]; !own {
-			n++
-		}
-	}
-	for namespace, ttl := range opts.NamespaceRetention {
-		m, err := sydradb.NewMatcher("__name__", sydradb.MatchRegexp, `(?s:`+regexp.QuoteMeta(namespace)+`(\..*)?)`)
-		if err != nil {
-			return 0, err
-		}
-		if found, err = older(sydradb.Selector{Matchers: []sydradb.Matcher{m}}, ttl); err != nil {
-			return 0, err
-		}
-		n += len(found)
-	}
-	return n, nil
-}
-
-// printHorizons prints from when on points are kept.
-func (a *App) printHorizons(namespaces []string, horizons []int64) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SERIES\tKEPT FROM")
-	for i, name := range namespaces {
+	for _, k := range r.Kept {
+		name := k.Namespace
 		switch {
 		case name != "":
-		case len(namespaces) > 1:
+		case len(r.Kept) > 1:
 			name = "all others"
 		default:
 			name = "all"
 		}
 		from := "the beginning"
-		if horizons[i] > sydradb.MinTime {
-			from = string(literal.AppendClock(nil, horizons[i]))
+		if k.From > sydradb.MinTime {
+			from = string(literal.AppendClock(nil, k.From))
 		}
 		fmt.Fprintf(w, "%s\t%s\n", name, from)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"text/tabwriter"
@@ -34,20 +35,25 @@ func (a *App) statsCommand() *cobra.Command {
 from. --top names shows the names with the most series.`,
 		Example: statsExample,
 		Args:    takes("no arguments", 0, 0),
-		RunE: func(*cobra.Command, []string) error {
-			return a.withReader(func(db *sydradb.DB) error {
-				switch {
-				case top.value != "":
-					return a.printTop(db, top.value, format.value == "json")
-				case format.value == "json":
-					return json.NewEncoder(a.Out).Encode(db.Stats())
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.target().read(func(db store) error {
+				if top.value != "" {
+					return a.printTop(cmd.Context(), db, top.value, format.value == "json")
 				}
-				return a.printStats(db.Stats())
+				stats, err := db.Stats(cmd.Context())
+				switch {
+				case err != nil:
+					return err
+				case format.value == "json":
+					return json.NewEncoder(a.Out).Encode(stats)
+				}
+				return a.printStats(stats)
 			})
 		},
 	}
 	format = a.addChoice(c, "format", "text", "format of the output", "text", "json")
 	top = a.addChoice(c, "top", "", "show what has the most series instead", "tags", "names")
+	a.takesServer(c)
 	return c
 }
 
@@ -83,26 +89,17 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %cB", v, units[unit])
 }
 
-// topEntry is one line of stats --top.
-type topEntry struct {
-	Name   string `json:"name"`
-	Values int    `json:"values,omitempty"` // different values of a tag key
-	Series int    `json:"series"`
-}
-
+// maxTop is how many lines stats --top prints.
 const maxTop = 20
 
-func (a *App) printTop(db *sydradb.DB, what string, asJSON bool) error {
-	entries, header := []topEntry{}, "NAME\tSERIES" // not nil: JSON shows it as []
+func (a *App) printTop(ctx context.Context, db store, what string, asJSON bool) error {
+	list, header := db.TopNames, "NAME\tSERIES"
 	if what == "tags" {
-		header = "KEY\tVALUES\tSERIES"
-		for _, c := range db.TagCardinality(maxTop) {
-			entries = append(entries, topEntry{Name: c.Key, Values: c.Values, Series: c.Series})
-		}
-	} else {
-		for _, c := range db.ValueCardinality("__name__", maxTop) {
-			entries = append(entries, topEntry{Name: c.Value, Series: c.Series})
-		}
+		list, header = db.TopTags, "KEY\tVALUES\tSERIES"
+	}
+	entries, err := list(ctx, maxTop)
+	if err != nil {
+		return err
 	}
 	if asJSON {
 		return json.NewEncoder(a.Out).Encode(entries)

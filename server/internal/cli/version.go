@@ -24,10 +24,14 @@ func (a *App) versionCommand() *cobra.Command {
 	}
 }
 
-func versionLine() string {
-	v := version
+// builtVersion returns the version of the module that the program was built from.
+func builtVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		v = info.Main.Version
+		return info.Main.Version
 	}
-	return fmt.Sprintf("sydradb %s, %s, %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return version
+}
+
+func versionLine() string {
+	return fmt.Sprintf("sydradb %s, %s, %s/%s\n", builtVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

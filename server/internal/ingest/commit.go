@@ -12,22 +12,25 @@ import (
 type committer struct {
 	db        Database
 	committed func(Progress)
+	refused   func(*DeclinedError)
 	full      chan *chunk
 	free      chan *chunk
 	ended     chan struct{}
 
-	batch   sydradb.Batch
-	points  int64         // acknowledged
-	expired int64         // left out
-	failed  chan struct{} // closed when err is set
-	err     error
+	batch    sydradb.Batch
+	points   int64         // acknowledged
+	expired  int64         // left out
+	declined int64         // not taken by the database
+	failed   chan struct{} // closed when err is set
+	err      error
 }
 
-func newCommitter(db Database, committed func(Progress)) *committer {
+func newCommitter(db Database, committed func(Progress), refused func(*DeclinedError)) *committer {
 	const chunks = 3 // one being filled, one written, one between
 	c := &committer{
 		db:        db,
 		committed: committed,
+		refused:   refused,
 		full:      make(chan *chunk, chunks),
 		free:      make(chan *chunk, chunks),
 		ended:     make(chan struct{}),
@@ -56,10 +59,10 @@ func (c *committer) run() {
 }
 
 // acknowledge reports a chunk that was written. p counts the points that expired since
-// they were read as committed.
+// they were read, or were declined, as committed.
 func (c *committer) acknowledge(p Progress) {
-	p.Points -= c.expired
-	p.Refused, p.Expired = p.Refused+c.expired, c.expired
+	p.Points -= c.expired + c.declined
+	p.Refused, p.Expired = p.Refused+c.expired+c.declined, c.expired
 	c.points = p.Points
 	if c.committed != nil {
 		c.committed(p)
@@ -75,8 +78,17 @@ func (c *committer) write(k *chunk) error {
 			c.batch.Add(p.series, p.ts, p.value)
 		}
 		err := c.db.Write(context.Background(), &c.batch)
-		var refused *sydradb.PointError
+		var (
+			refused  *sydradb.PointError
+			declined *DeclinedError
+		)
 		switch {
+		case errors.As(err, &declined):
+			c.declined += int64(declined.Points)
+			if c.refused != nil {
+				c.refused(declined)
+			}
+			return nil
 		case errors.Is(err, sydradb.ErrOverloaded):
 		case errors.As(err, &refused) && errors.Is(err, sydradb.ErrTooOld):
 			c.leaveOut(k, refused.Index)
@@ -110,9 +122,9 @@ func (c *committer) hasFailed() bool {
 }
 
 // close waits for all chunks and returns the number of points acknowledged, and of those
-// left out.
-func (c *committer) close() (points, expired int64, err error) {
+// that expired or were declined.
+func (c *committer) close() (points, expired, declined int64, err error) {
 	close(c.full)
 	<-c.ended
-	return c.points, c.expired, c.err
+	return c.points, c.expired, c.declined, c.err
 }

@@ -10,11 +10,29 @@ import (
 	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
-// Database is what a Job needs of a *sydradb.DB.
+// Database is what a Job needs of a *sydradb.DB, which may be another thing that stores
+// points.
 type Database interface {
 	Resolver
+	// Write stores a batch. Besides the errors of a DB it may return a *DeclinedError.
 	Write(ctx context.Context, b *sydradb.Batch) error
 	Horizon(name string) int64
+}
+
+// DeclinedError means that a batch was stored but for some of its points, which the
+// database did not take and never will.
+type DeclinedError struct {
+	Points int
+	Why    []string // explanations of the first of them, for people
+}
+
+// Error counts the points and has the first explanation.
+func (e *DeclinedError) Error() string {
+	text := fmt.Sprintf("%d points were not taken", e.Points)
+	if len(e.Why) > 0 {
+		text += ", the first because of " + e.Why[0]
+	}
+	return text
 }
 
 // The size of a chunk: large enough that its costs are spread over many points, small
@@ -33,7 +51,7 @@ const (
 // other, as if they were one file.
 type Progress struct {
 	Points  int64 // committed
-	Refused int64 // records, or fields of them, that were not taken
+	Refused int64 // records, fields of them, or points, that were not taken
 	Expired int64 // those of Refused that became too old between parser and database
 	Rounded int64 // integers among the points that no float64 can hold exactly
 	Lines   int64 // all lines up to here are committed or refused
@@ -52,6 +70,9 @@ type Job struct {
 	// RefusedLine is called for each record that was refused, or whose fields were,
 	// with the line that it begins with, from the goroutine of Run.
 	RefusedLine func(input string, line int, o Outcome)
+	// Declined, if set, is called for each chunk of which the database did not take all
+	// points, before Committed and from the same goroutine.
+	Declined func(*DeclinedError)
 
 	now       Progress // what was read, committed or not
 	committer *committer
@@ -78,7 +99,7 @@ type point struct {
 // wait in in.Read, so in must not be closed.
 func (j *Job) Run(ctx context.Context, in *Input) error {
 	if j.committer == nil {
-		j.committer = newCommitter(j.DB, j.Committed)
+		j.committer = newCommitter(j.DB, j.Committed, j.Declined)
 		j.chunk = <-j.committer.free
 	}
 	cache := NewCache(j.DB)
@@ -103,10 +124,10 @@ func (j *Job) Finish() (Progress, error) {
 		return j.now, nil
 	}
 	j.commit()
-	points, expired, err := j.committer.close()
+	points, expired, declined, err := j.committer.close()
 	done := j.now
 	done.Points = points
-	done.Refused, done.Expired = done.Refused+expired, expired
+	done.Refused, done.Expired = done.Refused+expired+declined, expired
 	return done, err
 }
 
