@@ -6,10 +6,10 @@ BIN := bin/sydradb
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## ingest a small real data set, find and query it, draw a chart
+demo: build ## serve a real recording at http://localhost:8080, and show what to try
 	@scripts/demo.sh $(BIN)
 
 .PHONY: build
@@ -57,6 +57,10 @@ e2e: ## Prometheus, promtool, vmagent, vmctl and the client libraries against th
 .PHONY: e2e-thanos
 e2e-thanos: ## two servers federated by Thanos, which it builds first, once, in some minutes
 	@scripts/e2e-thanos.sh
+
+.PHONY: e2e-collectors
+e2e-collectors: ## Telegraf and the OpenTelemetry Collector against the binary; builds them first, once
+	@scripts/e2e-collectors.sh
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, a minute each (FUZZTIME=10m for longer)

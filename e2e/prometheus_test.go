@@ -40,12 +40,7 @@ scrape_configs:
 - job_name: sydradb
   authorization: {credentials: %s}
   static_configs: [{targets: [%q]}]
-remote_write:
-- url: %s/api/v1/write
-  authorization: {credentials: %s}
-  queue_config: {batch_send_deadline: 1s}
-  metadata_config: {send_interval: 5s}
-`, address, token, ours.address, ours.url, token), dir)
+`, address, token, ours.address)+page(t, "remote_write", "prometheus.md", "localhost:8080", ours.address), dir)
 	begin := now()
 	pass(t, scrapeTime)
 	end := settle(t, theirs, ours.api, begin)
@@ -124,7 +119,7 @@ func between(t *testing.T, a api, at int64) int64 {
 func sameMetadata(t *testing.T, theirs, ours api) {
 	type entry struct{ Type, Help string }
 	type families map[string][]entry
-	eventually(t, 20*time.Second, "metadata arrives", func() error {
+	eventually(t, 40*time.Second, "metadata arrives", func() error {
 		var want, got families
 		if err := theirs.get(t.Context(), "/api/v1/metadata", nil, &want); err != nil {
 			return err
@@ -210,7 +205,9 @@ var queries = []string{
 }
 
 func sameQueries(t *testing.T, theirs, ours api, begin, end int64) {
-	start := end - (end-begin)/1000*1000 + 1000
+	// Not from the very beginning: where a counter begins within the range of a rate, newer
+	// versions of the engine guess less of what was before.
+	start := end - (end-begin)/2000*1000
 	filled := 0
 	for _, q := range queries {
 		want, err := theirs.queryRange(t.Context(), q, start, end, 3*time.Second)
@@ -237,12 +234,7 @@ func sameQueries(t *testing.T, theirs, ours api, begin, end int64) {
 // A Prometheus with nothing of its own reads all from us and answers what the one says that
 // scraped.
 func testRemoteRead(t *testing.T, theirs api, ours *server, begin, end int64) {
-	reader := prometheus(t, freeAddress(t), fmt.Sprintf(`
-remote_read:
-- url: %s/api/v1/read
-  authorization: {credentials: %s}
-  read_recent: true
-`, ours.url, token), t.TempDir())
+	reader := prometheus(t, freeAddress(t), page(t, "remote_read", "prometheus.md", "localhost:8080", ours.address), t.TempDir())
 	selector := everything + "[" + all(begin, end) + "]"
 	if err := compare(theirs.mustQuery(t, selector, end), reader.mustQuery(t, selector, end), 0); err != nil {
 		t.Error(err)
@@ -313,9 +305,9 @@ func testVmctl(t *testing.T, dir string, theirs api, begin, end int64) {
 		t.Fatalf("snapshots: %v %v %s", snapshots, err, answer)
 	}
 	into := serve(t)
-	output(t, tool(t, "vmctl"), "prometheus", "-s", "--vm-disable-progress-bar",
-		"--prom-snapshot="+snapshots[0],
-		"--vm-addr="+into.url, "--vm-user=any", "--vm-password="+token)
+	command := page(t, "vmctl", "prometheus.md",
+		"/var/lib/prometheus/metrics2/snapshots/NAME", snapshots[0], "localhost:8080", into.address)
+	output(t, "/bin/sh", "-c", "exec "+filepath.Dir(tool(t, "vmctl"))+"/"+command)
 	selector := everything + "[" + all(begin, end) + "]"
 	want, got := theirs.mustQuery(t, selector, end), into.mustQuery(t, selector, end)
 	if err := compare(want, got, 0); err != nil {

@@ -13,7 +13,7 @@ import (
 
 // token is the secret of every server here: what works with a token works without one,
 // the other way round it may not.
-const token = "secret-of-the-tests"
+const token = "a-secret-of-the-tests-0123456789abcdef"
 
 // server is a running sydradb.
 type server struct {

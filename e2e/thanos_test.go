@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,14 +28,11 @@ type thanosNode struct {
 
 func startThanosNode(t *testing.T, replica string) thanosNode {
 	t.Helper()
-	s := serve(t, "[external_labels]", `cluster = "a"`, fmt.Sprintf("replica = %q", replica))
+	s := serve(t, page(t, "thanos_labels", "thanos.md", `"1"`, strconv.Quote(replica)))
 	grpc, http := freeAddress(t), freeAddress(t)
-	sidecar := start(t, tool(t, "thanos"), "sidecar",
-		"--prometheus.url="+s.url,
-		"--prometheus.http-client=bearer_token: "+token,
-		"--prometheus.get_config_interval=1s",
-		"--tsdb.path="+t.TempDir(),
-		"--grpc-address="+grpc, "--http-address="+http)
+	sidecar := startCommand(t, page(t, "thanos_sidecar", "thanos.md",
+		"localhost:8080", s.address, "0.0.0.0:10901", grpc, "0.0.0.0:10902", http, "/var/lib/thanos", t.TempDir()),
+		"--prometheus.get_config_interval=1s")
 	api{url: "http://" + http}.ready(t, sidecar, "/-/ready")
 	return thanosNode{s, grpc}
 }
@@ -44,12 +42,10 @@ func startThanosNode(t *testing.T, replica string) thanosNode {
 func TestThanos(t *testing.T) {
 	t.Parallel()
 	base := now()/1000*1000 - thanosPoints*1000
-	var endpoints []string
 	nodes := map[string]thanosNode{}
 	for replica, hole := range holes {
 		node := startThanosNode(t, replica)
 		nodes[replica] = node
-		endpoints = append(endpoints, "--endpoint="+node.grpc)
 		var lines strings.Builder
 		for i := range thanosPoints {
 			if i >= hole && i < hole+holeLength {
@@ -63,9 +59,9 @@ func TestThanos(t *testing.T) {
 		node.post(t, "/write?precision=ms", "text/plain", lines.String())
 	}
 	address := freeAddress(t)
-	querier := start(t, tool(t, "thanos"), append([]string{"query",
-		"--http-address=" + address, "--grpc-address=" + freeAddress(t),
-		"--query.replica-label=replica", "--endpoint.info-timeout=2s"}, endpoints...)...)
+	querier := startCommand(t, page(t, "thanos_query", "thanos.md",
+		"0.0.0.0:10904", address, "0.0.0.0:10903", freeAddress(t),
+		"one:10901", nodes["1"].grpc, "two:10901", nodes["2"].grpc))
 	q := api{url: "http://" + address}
 	q.ready(t, querier, "/-/ready")
 	end := base + (thanosPoints-1)*1000 + 500

@@ -19,16 +19,14 @@ func TestVmagent(t *testing.T) {
 	sent := record(t, ours.url)
 	address := freeAddress(t)
 	begin := now()
-	agent := start(t, tool(t, "vmagent"),
-		"-httpListenAddr="+address,
-		"-promscrape.config="+file(t, "scrape.yml", fmt.Sprintf(`
+	config := file(t, "scrape.yml", fmt.Sprintf(`
 global: {scrape_interval: 1s}
 scrape_configs:
 - job_name: vmagent
   static_configs: [{targets: [%q]}]
-`, address)),
-		"-remoteWrite.url="+sent.url+"/api/v1/write",
-		"-remoteWrite.bearerToken="+token,
+`, address))
+	agent := startCommand(t, page(t, "vmagent", "vmagent.md", "scrape.yml", config, "http://localhost:8080", sent.url),
+		"-httpListenAddr="+address,
 		"-remoteWrite.flushInterval=200ms",
 		"-remoteWrite.tmpDataPath="+t.TempDir(),
 		"-memory.allowedBytes=64MiB")
