@@ -46,6 +46,13 @@ bench-compare: ## race other engines, write bench/RESULTS.md and charts; BENCH_O
 	go build -tags peers -o bin/bench-compare ./bench/cmd/bench-compare
 	bin/bench-compare -runs $(BENCH_RUNS) $(if $(BENCH_ONLY),-phase $(BENCH_ONLY),-out bench)
 
+BENCH_PEERS ?=
+
+.PHONY: bench-serve
+bench-serve: build ## load the server over HTTP, ask it questions, write bench/SERVE.md; BENCH_PEERS=prometheus=/usr/bin/prometheus beside it
+	go build -o bin/bench-serve ./bench/cmd/bench-serve
+	bin/bench-serve -runs $(BENCH_RUNS) -peers '$(BENCH_PEERS)' -out bench
+
 .PHONY: bench-report
 bench-report: ## bench/RESULTS.md and charts once more, from bench/results.json
 	go run ./bench/cmd/bench-compare -rewrite -out bench
