@@ -21,8 +21,8 @@ func (r *Request) Commit(ctx context.Context) error {
 	if r.fault != nil {
 		return r.fault
 	}
-	if r.tooMany {
-		return fmt.Errorf("%w: more than %d points in one request", sydradb.ErrTooLarge, maxPoints)
+	if r.tooLarge != nil {
+		return r.tooLarge
 	}
 	for {
 		err := r.in.db.Write(ctx, r.batch)
@@ -55,7 +55,7 @@ func (r *Request) dropOld() int {
 		if ts >= horizon {
 			return nil
 		}
-		if len(r.errors) >= maxExplained {
+		if !r.Explains() {
 			return refuseOld
 		}
 		return &Refusal{TooOld, fmt.Errorf("%v: %s is %w, which begins at %s",

@@ -14,11 +14,19 @@ const (
 	// keptPoints is the size up to which a batch goes back to the pool.
 	keptPoints = 1 << 17
 
+	// maxResolved bounds what the names and tags take that a request asks Series for, since
+	// lines that repeat large tags make much work of few bytes: that of 500,000 series with
+	// 500 bytes each.
+	maxResolved = 256 << 20
+
 	maxExplained = 10
 	maxQuoted    = 64 // bytes of the input in an explanation
 )
 
 var (
+	errTooMany  = fmt.Errorf("%w: more than %d points in one request", sydradb.ErrTooLarge, maxPoints)
+	errResolved = fmt.Errorf("%w: the series of the request take more than %d MiB of names and tags", sydradb.ErrTooLarge, maxResolved>>20)
+
 	errPast   = errors.New("time is before 1823-11-12, the first that is accepted")
 	errFuture = errors.New("time is too far in the future")
 )
@@ -39,7 +47,12 @@ var (
 	refusePast   = &Refusal{Invalid, errPast}
 	refuseFuture = &Refusal{TooFarInFuture, errFuture}
 	refuseOld    = &Refusal{TooOld, sydradb.ErrTooOld}
+
+	refuseResolved = &Refusal{Invalid, errResolved}
 )
+
+// ErrFuture is the *Refusal of a point after [Request.Latest].
+var ErrFuture error = refuseFuture
 
 // Request collects the points of one request. It is for one goroutine, and must not be
 // used after End.
@@ -59,7 +72,8 @@ type Request struct {
 	refused  int // sum of rejected
 	rounded  int
 	errors   []string
-	tooMany  bool  // more than maxPoints
+	resolved int   // bytes of names and tags that Series was asked for
+	tooLarge error // more points, or more to resolve, than a request may have
 	fault    error // of the database, from Series: nothing can be stored
 }
 
@@ -76,8 +90,8 @@ func (r *Request) Latest() int64 { return r.latest }
 // The error is always a *Refusal, for the caller to pass to Refuse. If it comes from a
 // database that takes no series at all, Commit will return it, too.
 func (r *Request) Series(name string, tags []sydradb.Tag) (*sydradb.Series, error) {
-	if err := r.in.limits.check(name, tags); err != nil {
-		return nil, &Refusal{LabelLimit, err}
+	if why := r.check(name, tags); why != nil {
+		return nil, why
 	}
 	s, err := r.in.db.Series(name, tags...)
 	if err != nil {
@@ -88,8 +102,8 @@ func (r *Request) Series(name string, tags []sydradb.Tag) (*sydradb.Series, erro
 
 // SeriesByID is Series for a series that the input names by its id. It has the same errors.
 func (r *Request) SeriesByID(id sydradb.SeriesID, tags []sydradb.Tag) (*sydradb.Series, error) {
-	if err := r.in.limits.check("", tags); err != nil {
-		return nil, &Refusal{LabelLimit, err}
+	if why := r.check("", tags); why != nil {
+		return nil, why
 	}
 	s, err := r.in.db.SeriesByID(id, tags...)
 	if err != nil {
@@ -108,11 +122,26 @@ func (r *Request) resolveError(err error) *Refusal {
 	return &Refusal{Invalid, err}
 }
 
-// check returns what is too long or too much about a series, nil if nothing is.
-func (l *Limits) check(name string, tags []sydradb.Tag) error {
-	if over(len(name), l.MaxLabelValue) {
-		return fmt.Errorf("the name of the series takes %d bytes, at most %d are allowed", len(name), l.MaxLabelValue)
+// check returns why a series is not looked up, nil if it is.
+func (r *Request) check(name string, tags []sydradb.Tag) *Refusal {
+	size, err := r.in.limits.check(name, tags)
+	if err != nil {
+		return &Refusal{LabelLimit, err}
 	}
+	if r.resolved += size; r.resolved > maxResolved {
+		r.tooLarge = errResolved
+		return refuseResolved
+	}
+	return nil
+}
+
+// check returns what is too long or too much about a series, and else its size in bytes. It
+// looks at no more tags than are allowed.
+func (l *Limits) check(name string, tags []sydradb.Tag) (size int, err error) {
+	if over(len(name), l.MaxLabelValue) {
+		return 0, fmt.Errorf("the name of the series takes %d bytes, at most %d are allowed", len(name), l.MaxLabelValue)
+	}
+	size = len(name)
 	n := 0
 	for i := range tags {
 		t := &tags[i]
@@ -120,17 +149,17 @@ func (l *Limits) check(name string, tags []sydradb.Tag) error {
 			continue
 		}
 		n++
-		if over(len(t.Key), l.MaxLabelName) {
-			return fmt.Errorf("the key of a tag takes %d bytes, at most %d are allowed", len(t.Key), l.MaxLabelName)
+		switch {
+		case over(n, l.MaxLabels):
+			return 0, fmt.Errorf("more than %d tags", l.MaxLabels)
+		case over(len(t.Key), l.MaxLabelName):
+			return 0, fmt.Errorf("the key of a tag takes %d bytes, at most %d are allowed", len(t.Key), l.MaxLabelName)
+		case over(len(t.Value), l.MaxLabelValue):
+			return 0, fmt.Errorf("the value of tag %q takes %d bytes, at most %d are allowed", t.Key, len(t.Value), l.MaxLabelValue)
 		}
-		if over(len(t.Value), l.MaxLabelValue) {
-			return fmt.Errorf("the value of tag %q takes %d bytes, at most %d are allowed", t.Key, len(t.Value), l.MaxLabelValue)
-		}
+		size += len(t.Key) + len(t.Value)
 	}
-	if over(n, l.MaxLabels) {
-		return fmt.Errorf("%d tags, at most %d are allowed", n, l.MaxLabels)
-	}
-	return nil
+	return size, nil
 }
 
 func over(n, limit int) bool { return limit > 0 && n > limit }
@@ -156,7 +185,7 @@ func (r *Request) addRare(s *sydradb.Series, ts int64, v float64) bool {
 		r.Refuse(why, 1, r.line, r.text)
 		return false
 	}
-	r.tooMany = true
+	r.tooLarge = errTooMany
 	return true
 }
 
@@ -172,13 +201,17 @@ func (r *Request) CheckTime(ts int64) *Refusal {
 	return nil
 }
 
+// Explains reports whether the next call of Refuse would be explained. If not, all that
+// matters of its arguments is the reason and the number.
+func (r *Request) Explains() bool { return len(r.errors) < maxExplained }
+
 // Refuse counts n points that are not taken, all for the same reason. The first ten calls
 // are explained, with the number of the line, from 1, if it is not 0, and the beginning of
 // text, if there is any. Nothing is kept of text.
 func (r *Request) Refuse(why *Refusal, n int, line int, text []byte) {
 	r.rejected[why.Reason] += n
 	r.refused += n
-	if len(r.errors) >= maxExplained {
+	if !r.Explains() {
 		return
 	}
 	var b []byte

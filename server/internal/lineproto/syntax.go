@@ -99,7 +99,7 @@ func (s *syntax) at() byte {
 }
 
 // read cuts the line at b[start:], which is neither empty nor a comment. limit, if not 0,
-// is the length that it may have. After nil, pos is behind the line end; after an error
+// is a length at which it may stop with an error. After nil, pos is behind the line end; after an error
 // it is where reading ended.
 func (s *syntax) read(b []byte, start, limit int) error {
 	s.b, s.start, s.pos = b, start, start
@@ -115,7 +115,7 @@ func (s *syntax) read(b []byte, start, limit int) error {
 	if err == nil {
 		err = s.readTime()
 	}
-	if s.limit < len(b) && s.pos > s.limit {
+	if err != nil && s.limit < len(b) && s.pos > s.limit {
 		return &TooLongError{limit}
 	}
 	return err
