@@ -173,7 +173,7 @@ func (d *decoder) resolve() (*sydradb.Series, error) {
 	d.tags = slices.Delete(d.tags, name, name+1)
 	s, err := d.request.Series(series, d.tags)
 	if err != nil {
-		d.tags = append(d.tags, sydradb.Tag{Key: nameLabel, Value: series}) // for the explanation
+		d.tags = slices.Insert(d.tags, 0, sydradb.Tag{Key: nameLabel, Value: series}) // for the explanation
 		return nil, err
 	}
 	return s, nil
