@@ -123,7 +123,7 @@ func (b *Body) grow(n int) error {
 	if need <= cap(b.data) {
 		return nil
 	}
-	bigger := takeBuffer(max(need, min(2*cap(b.data), len(b.data)+4<<20)))
+	bigger := takeBuffer(need)
 	if !b.room.take(int64(cap(bigger))) {
 		keepBuffer(bigger)
 		return &Error{Status: 503, Code: CodeOverloaded, Message: "too many large requests at a time; nothing of this one was stored, sending it again later is safe", RetryAfter: 10 * time.Second}
@@ -193,10 +193,12 @@ func (c *call) collect(r *http.Request, limit int64) (*Body, error) {
 }
 
 // fill appends what read gives until its end, or until there are more than limit bytes.
+// It makes room for step bytes first, and then for as many as there are.
 func (b *Body) fill(read func([]byte) (int, error), step int, limit int64) error {
 	for {
 		if len(b.data)+padding >= cap(b.data) {
-			if err := b.grow(step); err != nil {
+			more := min(int64(max(step, len(b.data))), limit+1-int64(len(b.data)))
+			if err := b.grow(int(more)); err != nil {
 				return err
 			}
 		}

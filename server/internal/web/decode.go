@@ -143,7 +143,7 @@ func (s *Server) unzstd(decoded *Body, wire []byte) error {
 	if h.HasFCS && h.FrameContentSize > uint64(s.limits.DecodedBytes) {
 		return s.tooLargeDecoded()
 	}
-	if !h.HasFCS || h.FrameContentSize > 64*uint64(len(wire))+1<<20 {
+	if !h.HasFCS || h.FrameContentSize > 64*uint64(len(wire))+1<<20 || !isOneFrame(wire, &h) {
 		z, err := s.decoders.takeZstd(bytes.NewReader(wire))
 		if err != nil {
 			return err
@@ -160,14 +160,36 @@ func (s *Server) unzstd(decoded *Body, wire []byte) error {
 	}
 	defer s.decoders.whole.Put(z)
 	data, err := z.DecodeAll(wire, decoded.data)
-	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || int64(len(data)) > s.limits.DecodedBytes {
-		return s.tooLargeDecoded()
-	}
 	if err != nil {
 		return err
 	}
 	decoded.data = data
-	return decoded.grow(0) // there may be more frames than the first
+	return decoded.grow(0) // the padding
+}
+
+// isOneFrame reports whether nothing follows the zstd frame that a body begins with:
+// decoding many small ones at once would move what is there for each of them.
+func isOneFrame(wire []byte, h *zstd.Header) bool {
+	const (
+		blockHeader = 3
+		repeated    = 1 // the type of a block that is one byte, many times
+	)
+	at := h.HeaderSize
+	for at+blockHeader <= len(wire) {
+		block := int(wire[at]) | int(wire[at+1])<<8 | int(wire[at+2])<<16
+		size := block >> 3
+		if block>>1&3 == repeated {
+			size = 1
+		}
+		at += blockHeader + size
+		if last := block&1 != 0; last {
+			if h.HasCheckSum {
+				at += 4
+			}
+			return at == len(wire)
+		}
+	}
+	return false
 }
 
 // maxSnappyRatio is beyond what the format can do: 64 bytes for 3.
