@@ -95,8 +95,8 @@ func take(r *http.Request, query bool) (secret string, found bool) {
 		_, password, ok := basic.BasicAuth()
 		return password, ok
 	}
-	// Another scheme is a wrong token, so that it is throttled as one.
-	return header, header != ""
+	// Another scheme, or none, is a wrong token, so that it is throttled as one.
+	return "of no known scheme: " + header, header != ""
 }
 
 // takeParameter returns the password in the parameter p and removes it, and the user

@@ -1,0 +1,250 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/web"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// frame returns the routes of a node behind a server.
+func frame(t *testing.T, n *Node) http.Handler {
+	t.Helper()
+	s := web.New(web.Config{Refuse: n.Refuse, OnError: n.Report})
+	fine := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	routes := []web.Route{
+		{Pattern: "POST /write", Name: "w", Slot: web.IngestSlot, Handler: fine},
+		{Pattern: "GET /read", Name: "r", Slot: web.QuerySlot, Handler: fine},
+	}
+	if err := s.Mount(false, n.Routes(), routes); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// statuses asks for health, readiness, writing and reading.
+func statuses(h http.Handler) string {
+	var codes []int
+	for _, request := range []string{"GET /health", "GET /ready", "POST /write", "GET /read"} {
+		method, path, _ := strings.Cut(request, " ")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		codes = append(codes, w.Code)
+	}
+	return fmt.Sprint(codes)
+}
+
+func ready(t *testing.T, h http.Handler) Status {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/-/ready", nil))
+	var s Status
+	if err := json.Unmarshal(w.Body.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// opened returns a node whose database, in a directory, is open.
+func opened(t *testing.T, cfg Config) *Node {
+	t.Helper()
+	cfg.Dir = t.TempDir()
+	n := New(cfg)
+	if _, err := n.Open(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func TestFromStartToEnd(t *testing.T) {
+	n := New(Config{Options: sydradb.Options{InMemory: true}})
+	h := frame(t, n)
+	if got := statuses(h); got != "[200 503 200 200]" || ready(t, h).State != Starting || n.DB() != nil {
+		t.Errorf("starting: %s, %+v", got, ready(t, h))
+	}
+	if db, err := n.Open(); err != nil || db == nil || n.DB() != db {
+		t.Fatal(db, err)
+	}
+	if got := statuses(h); got != "[200 200 200 200]" || ready(t, h).State != OK || ready(t, h).Reason != "" {
+		t.Errorf("open: %s, %+v", got, ready(t, h))
+	}
+	n.Drain()
+	if got := statuses(h); got != "[200 503 503 503]" || ready(t, h).State != Draining {
+		t.Errorf("draining: %s, %+v", got, ready(t, h))
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHealthIsWhatClientsOfInfluxExpect(t *testing.T) {
+	for _, path := range []string{"/health", "/-/healthy"} {
+		w := httptest.NewRecorder()
+		frame(t, New(Config{})).ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if got := strings.TrimSpace(w.Body.String()); w.Code != 200 || got != `{"name":"influxdb","message":"ready for queries and writes","status":"pass","checks":[]}` {
+			t.Errorf("%s: %d, %s", path, w.Code, got)
+		}
+	}
+}
+
+// Recovery says how much of the log is read.
+func TestRecovery(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	n := New(Config{Dir: dir})
+	db, err := n.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := db.Series("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := db.NewBatch()
+	b.Add(s, 1, 1)
+	if err := errors.Join(db.Write(t.Context(), b), n.Close()); err != nil {
+		t.Fatal(err)
+	}
+	n = New(Config{Dir: dir})
+	if _, err := n.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	if r := n.Status().Recovery; r.Total == 0 || r.Done != r.Total {
+		t.Errorf("got %+v", r)
+	}
+	second := New(Config{Dir: dir})
+	if _, err := second.Open(); !errors.Is(err, sydradb.ErrLocked) || !strings.Contains(err.Error(), dir) || second.Status().State != Failed {
+		t.Errorf("a second one: %v, %+v", err, second.Status())
+	}
+}
+
+func TestStateAfterErrors(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err  error
+		want State
+		got  string
+	}{
+		"full":   {fmt.Errorf("x: %w", sydradb.ErrDiskFull), ReadOnly, "[200 503 503 200]"},
+		"failed": {fmt.Errorf("x: %w", sydradb.ErrStorageFailed), Failed, "[200 503 503 200]"},
+		"other":  {sydradb.ErrOverloaded, OK, "[200 200 200 200]"},
+	} {
+		n := opened(t, Config{})
+		h := frame(t, n)
+		n.Report(tt.err)
+		if got := statuses(h); got != tt.got || n.Status().State != tt.want {
+			t.Errorf("%s: %s, %+v", name, got, n.Status())
+		}
+		if n.look(); n.Status().State == Failed != (tt.want == Failed) {
+			t.Errorf("%s: a look at the disk makes it %+v", name, n.Status())
+		}
+	}
+}
+
+// A full disk stops points, and nothing else, until there is room again.
+func TestFullDiskComesBackByItself(t *testing.T) {
+	var free atomic.Int64
+	free.Store(1 << 30)
+	n := opened(t, Config{Free: func(string) (int64, error) { return free.Load(), nil }})
+	h := frame(t, n)
+	for _, step := range []struct {
+		free int64
+		want State
+	}{
+		{64 << 20, OK}, {64<<20 - 1, ReadOnly}, {64 << 20, ReadOnly}, {96<<20 - 1, ReadOnly}, {96 << 20, OK}, {0, ReadOnly}, {1 << 40, OK},
+	} {
+		free.Store(step.free)
+		n.look()
+		if got := n.Status(); got.State != step.want || (got.Reason == "disk_full") != (step.want == ReadOnly) {
+			t.Errorf("with %d bytes free: %+v, want %s", step.free, got, step.want)
+		}
+		if want := map[State]string{OK: "[200 200 200 200]", ReadOnly: "[200 503 503 200]"}[step.want]; statuses(h) != want {
+			t.Errorf("with %d bytes free: %s, want %s", step.free, statuses(h), want)
+		}
+	}
+}
+
+func TestMaxDiskBytes(t *testing.T) {
+	n := opened(t, Config{Options: sydradb.Options{MaxDiskBytes: 1}})
+	n.look()
+	if got := n.Status(); got.State != ReadOnly || got.Reason != "disk_full" {
+		t.Errorf("a directory of %d bytes: %+v", n.DB().Stats().DiskBytes, got)
+	}
+}
+
+// The watch looks every second while the disk is full, and less often else.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var looks, free atomic.Int64
+		n := New(Config{Dir: t.TempDir(), Free: func(string) (int64, error) {
+			looks.Add(1)
+			return free.Load(), nil
+		}})
+		if _, err := n.Open(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			n.Watch(ctx)
+		}()
+		time.Sleep(10*time.Second + 1)
+		if looks.Load() != 10 || n.Status().State != ReadOnly {
+			t.Errorf("while full: %d looks in 10 s, %+v", looks.Load(), n.Status())
+		}
+		free.Store(1 << 40)
+		time.Sleep(time.Second)
+		if n.Status().State != OK {
+			t.Errorf("with room: %+v", n.Status())
+		}
+		before := looks.Load()
+		time.Sleep(20 * time.Second)
+		if looks.Load()-before != 4 {
+			t.Errorf("while fine: %d looks in 20 s", looks.Load()-before)
+		}
+		stop()
+		<-done
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Not to know how much is free is no reason to refuse points.
+func TestUnknownFreeSpace(t *testing.T) {
+	n := opened(t, Config{Free: func(string) (int64, error) { return 0, errors.New("no idea") }})
+	n.look()
+	n.look()
+	if n.Status().State != OK {
+		t.Errorf("got %+v", n.Status())
+	}
+}
+
+func TestFreeBytes(t *testing.T) {
+	if free, err := freeBytes(t.TempDir()); err != nil || free <= 0 {
+		t.Errorf("got %d, %v", free, err)
+	}
+	if _, err := freeBytes(filepath.Join(t.TempDir(), "missing")); err == nil {
+		t.Error("a directory that is missing has free space")
+	}
+}
