@@ -40,7 +40,7 @@ type Config struct {
 type API struct {
 	config Config
 	parser parser.Parser
-	engine *namingEngine
+	engine *queryEngine
 	routes http.Handler // those of Prometheus
 }
 

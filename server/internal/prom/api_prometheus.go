@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/grafana/regexp"
 	"github.com/prometheus/common/route"
@@ -24,8 +23,8 @@ import (
 )
 
 // newEngine returns the engine that evaluates PromQL.
-func newEngine(c *Config, p parser.Parser) *namingEngine {
-	return &namingEngine{promql.NewEngine(promql.EngineOpts{
+func newEngine(c *Config, p parser.Parser) *queryEngine {
+	return &queryEngine{promql.NewEngine(promql.EngineOpts{
 		Logger:               c.Logger,
 		Reg:                  c.Registerer,
 		MaxSamples:           int(c.Limits.MemoryBytes / sampleBytes),
@@ -36,10 +35,9 @@ func newEngine(c *Config, p parser.Parser) *namingEngine {
 		// As in Prometheus' own tests: names are dropped at the end of a query, so that rates
 		// of several names do not become the same series before they are told apart.
 		EnableDelayedNameRemoval: true,
-		// What Prometheus takes without an evaluation interval of its own.
-		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+		NoStepSubqueryIntervalFn: func(int64) int64 { return subqueryStep.Milliseconds() },
 		Parser:                   p,
-	}), p}
+	}), p, c.Limits.MemoryBytes / stepBytes}
 }
 
 // newPrometheusAPI returns the handler of all routes that Prometheus' own API answers, below

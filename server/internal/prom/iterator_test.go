@@ -275,3 +275,21 @@ func TestSamplesOfMillisecond(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestSamplesOfMillisecondInFiles has the points of one millisecond in runs of their own.
+func TestSamplesOfMillisecondInFiles(t *testing.T) {
+	db := openDB(t)
+	s := seriesNamed(t, db, "m")
+	for i, ns := range []int64{1, 2, nsPerMS, nsPerMS + 1, nsPerMS + 2} {
+		b := db.NewBatch()
+		b.Add(s, ns, float64(i))
+		if err := db.Write(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := modelSeries{[]int64{0, 1}, []float64{1, 4}}
+	walkAgainst(t, nil, selectAll(t, db, 0, 10)[0].Iterator(nil), &want, 0)
+}

@@ -47,7 +47,7 @@ func idShown(matchers []*labels.Matcher) (sydradb.SeriesID, bool) {
 		if m.Type != labels.MatchEqual || m.Name != labels.MetricName {
 			continue
 		}
-		if text, ok := strings.CutPrefix(m.Value, "series:"); ok && len(text) == 16 {
+		if text, ok := strings.CutPrefix(m.Value, "series:"); ok {
 			id, err := strconv.ParseUint(text, 16, 64)
 			return sydradb.SeriesID(id), err == nil
 		}

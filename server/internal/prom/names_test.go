@@ -1,14 +1,16 @@
 package prom
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
 func TestKeepNames(t *testing.T) {
 	const set = `, "__name__", "$1", "__name__", "(.+)")`
-	e := &namingEngine{parser: parser.NewParser(parser.Options{})}
+	e := &queryEngine{parser: parser.NewParser(parser.Options{}), maxSteps: 100}
 	for text, want := range map[string]string{
 		`sum by (job) (rate({__name__=~"a|b"}[1m]))`:         `sum by (job) (rate({__name__=~"a|b"}[1m]))`,
 		`sum without (__name__) (rate(a[1m]))`:               `sum without (__name__) (rate(a[1m]))`,
@@ -18,8 +20,30 @@ func TestKeepNames(t *testing.T) {
 		`abs(sum by (__name__) (sum by (__name__, x) (a)))`:  `abs(label_replace(sum by (__name__) (label_replace(sum by (__name__, x) (a)` + set + `)` + set + `)`,
 		`sum by (__name__) (`:                                `sum by (__name__) (`,
 	} {
-		if got := e.keepNames(text); got != want {
-			t.Errorf("%s: got %s, want %s", text, got, want)
+		if got, err := e.prepare(text, 0); got != want || err != nil {
+			t.Errorf("%s: got %s, %v, want %s", text, got, err, want)
+		}
+	}
+}
+
+func TestStepsOfSubqueries(t *testing.T) {
+	e := &queryEngine{parser: parser.NewParser(parser.Options{}), maxSteps: 100}
+	for _, c := range []struct {
+		text   string
+		length time.Duration
+		fine   bool
+	}{
+		{`max_over_time(a[100m:1m])`, 0, true},
+		{`max_over_time(a[101m:1m])`, 0, false},
+		{`max_over_time(a[101m:])`, 0, false},
+		{`max_over_time(a[50m:1m])`, 50 * time.Minute, true},
+		{`max_over_time(a[51m:1m])`, 50 * time.Minute, false},
+		{`1 + sum(max_over_time(max_over_time(a[60m:1m])[41m:5m]))`, 0, false},
+		{`1 + sum(max_over_time(max_over_time(a[60m:1m])[40m:5m]))`, 0, true},
+		{`a[292y:1ms]`, math.MaxInt64, false},
+	} {
+		if _, err := e.prepare(c.text, c.length); (err == nil) != c.fine {
+			t.Errorf("%s over %v: %v", c.text, c.length, err)
 		}
 	}
 }

@@ -59,9 +59,7 @@ func (w *readWriter) Write(p []byte) (int, error) {
 
 // Flush implements http.Flusher, which streamed answers need.
 func (w *readWriter) Flush() {
-	if f, ok := w.ResponseWriter.(http.Flusher); ok {
-		f.Flush()
-	}
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // the next write fails, too
 }
 
 // Unwrap serves http.ResponseController.
