@@ -1,11 +1,12 @@
-// Command sydradb ingests, queries, inspects and checks SydraDB databases from the
-// command line. "sydradb help" lists its commands.
+// Command sydradb serves SydraDB databases, and ingests into, queries, inspects and checks
+// them from the command line. "sydradb help" lists its commands.
 package main
 
 import (
 	"os"
 
 	"github.com/sydradb/sydradb/server/internal/cli"
+	"github.com/sydradb/sydradb/server/internal/serve"
 )
 
-func main() { os.Exit(cli.Main()) }
+func main() { os.Exit(cli.Main(serve.Run)) }

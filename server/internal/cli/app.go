@@ -21,19 +21,21 @@ type App struct {
 	Out, Err *os.File
 	Getenv   func(string) string
 	Now      func() time.Time
+	Serve    Serve // nil: there is no server
 
 	dataDir string
 	where   target // nil: the directory
 }
 
 // Main runs the program with the arguments, streams and signals of the process, and
-// returns its exit code.
-func Main() int {
+// returns its exit code. serve is the server, which would bring much into programs that
+// only need the rest of this package.
+func Main(serve Serve) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// The first signal ends the work in order, a second one ends the process.
 	context.AfterFunc(ctx, stop)
-	app := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now}
+	app := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now, Serve: serve}
 	return app.Run(ctx, os.Args[1:])
 }
 
@@ -86,7 +88,7 @@ database is open elsewhere, 4 it is damaged, 5 any other I/O error.`,
 	root.PersistentFlags().StringVar(&a.dataDir, "data-dir", dir, "directory of the database, also SYDRADB_DATA_DIR")
 	a.must(root.MarkPersistentFlagDirname("data-dir"))
 	for _, c := range []*cobra.Command{
-		a.ingestCommand(), a.queryCommand(), a.findCommand(), a.exportCommand(),
+		a.serveCommand(), a.ingestCommand(), a.queryCommand(), a.findCommand(), a.exportCommand(),
 		a.statsCommand(), a.flushCommand(), a.compactCommand(), a.retainCommand(), a.deleteCommand(),
 		a.checkCommand(), a.repairCommand(), a.inspectCommand(), a.snapshotCommand(), a.restoreCommand(),
 		a.importCommand(), a.versionCommand(),

@@ -21,7 +21,7 @@ const asProgram = "SYDRADB_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		os.Exit(Main())
+		os.Exit(Main(serveForTests))
 	}
 	os.Exit(m.Run())
 }

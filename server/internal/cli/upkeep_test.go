@@ -243,18 +243,3 @@ func TestSegmentCodec(t *testing.T) {
 		t.Errorf("--segment-codec 3: %+v", r)
 	}
 }
-
-func TestParseSize(t *testing.T) {
-	for text, want := range map[string]int64{
-		"0": 0, "7": 7, "7B": 7, "1k": 1000, "1.5KB": 1500, "2 MiB": 2 << 20, "3g": 3e9, "1TiB": 1 << 40,
-		"": -1, "-1": -1, "1XB": -1, "iB": -1, "1iB": -1, "1e3": -1, "99999999999TB": -1, "9 9": -1,
-	} {
-		got, err := parseSize(text)
-		if err != nil {
-			got = -1
-		}
-		if got != want {
-			t.Errorf("%q is %d, %v; want %d", text, got, err, want)
-		}
-	}
-}
