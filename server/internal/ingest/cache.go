@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/sydradb/sydradb"
 )
@@ -28,6 +29,10 @@ var errNewBytes = fmt.Errorf("its new series take more than %d MiB of names and 
 type Cache struct {
 	db     Resolver
 	series map[string]*sydradb.Series
+	bytes  int // of the texts
+
+	maxBytes int // of the texts
+	maxNew   int // of newBytes
 
 	// newBytes is the size of the names and tags resolved since takeNewBytes was
 	// called: about what their registrations will take in the log.
@@ -36,7 +41,15 @@ type Cache struct {
 
 // NewCache returns an empty cache in front of db.
 func NewCache(db Resolver) *Cache {
-	return &Cache{db: db, series: make(map[string]*sydradb.Series)}
+	return &Cache{db: db, series: make(map[string]*sydradb.Series), maxBytes: math.MaxInt, maxNew: maxNewBytes}
+}
+
+// NewBoundedCache returns an empty cache in front of db that holds texts of at most this many
+// bytes. What one record may ask for is left to db.
+func NewBoundedCache(db Resolver, bytes int) *Cache {
+	c := NewCache(db)
+	c.maxBytes, c.maxNew = bytes, math.MaxInt
+	return c
 }
 
 // get returns the series that text stood for before, or nil.
@@ -63,8 +76,9 @@ func (c *Cache) resolveID(text []byte, id sydradb.SeriesID, tags []sydradb.Tag) 
 }
 
 func (c *Cache) keep(text []byte, s *sydradb.Series) {
-	if len(c.series) >= maxCached {
+	if c.bytes += len(text); len(c.series) >= maxCached || c.bytes > c.maxBytes {
 		clear(c.series)
+		c.bytes = len(text)
 	}
 	c.series[string(text)] = s
 }
@@ -74,7 +88,7 @@ func (c *Cache) keep(text []byte, s *sydradb.Series) {
 func (c *Cache) lookUp(size int, name string, tags []sydradb.Tag) (*sydradb.Series, error) {
 	// Every field of a record repeats the tags, so a short record can ask for a very
 	// large batch.
-	if c.newBytes > maxNewBytes {
+	if c.newBytes > c.maxNew {
 		return nil, errNewBytes
 	}
 	c.newBytes += size

@@ -42,6 +42,13 @@ type Points interface {
 	Add(s *sydradb.Series, ts int64, value float64) error
 }
 
+// TimeChecker is what Points may be besides, to be asked before a series is made known to
+// the database for a point that it would not store.
+type TimeChecker interface {
+	// CheckTime says why no point at ts can be stored, nil if one can.
+	CheckTime(ts int64) error
+}
+
 // Outcome says what became of a record.
 type Outcome struct {
 	// Refused is the number of parts of the record that were not taken: 1 for the

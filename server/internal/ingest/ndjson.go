@@ -55,6 +55,11 @@ func (p *ndjsonParser) Parse(record []byte, out Points) Outcome {
 	if err != nil {
 		return refused(err)
 	}
+	if c, ok := out.(TimeChecker); ok {
+		if err := c.CheckTime(ts); err != nil {
+			return refused(err)
+		}
+	}
 	switch {
 	case members.value != nil && members.fields != nil:
 		return refused(errors.New(`"value" and "fields" exclude each other`))
