@@ -179,6 +179,11 @@ func TestSameAsPrometheus(t *testing.T) {
 	p.same("/api/v1/labels", "limit", "2")
 	p.same("/api/v1/label/job/values", "limit", "2")
 	p.same("/api/v1/label/U__le/values")
+	for _, after := range []string{"1", fmt.Sprint(p.lastTime + 1), fmt.Sprint(p.lastTime)} {
+		p.same("/api/v1/labels", "start", after)
+		p.same("/api/v1/label/job/values", "start", after)
+		p.same("/api/v1/series", "start", after, "match[]", "temperature")
+	}
 	p.same("/api/v1/status/tsdb", "limit", "5")
 }
 

@@ -2,6 +2,7 @@ package prom
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -136,52 +137,51 @@ func (q *querier) rangeOf(hints *storage.SelectHints) (start, end int64) {
 }
 
 // LabelValues implements storage.LabelQuerier. Without matchers all values are returned that
-// some series has, whenever its points are, so that it need not look at any series; as in
-// Prometheus, where the range counts by blocks, that may be too many.
+// some series has, if only there are points in the range, so that no series need be looked
+// at; as in Prometheus, where the range counts by blocks, these may be too many.
 func (q *querier) LabelValues(ctx context.Context, name string, hints *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
-	var values []string
-	if q.fast(matchers) {
-		for _, v := range q.db.ValueCardinality(name, 0) {
-			values = append(values, v.Value)
-		}
-	} else {
-		found := map[string]struct{}{}
-		if err := q.find(ctx, matchers, func(lset labels.Labels) {
-			if v := lset.Get(name); v != "" {
-				found[v] = struct{}{}
+	if len(matchers) == 0 {
+		var values []string
+		if q.hasPoints() {
+			for _, v := range q.db.ValueCardinality(name, 0) {
+				values = append(values, v.Value)
 			}
-		}); err != nil {
-			return nil, nil, err
 		}
-		values = keys(found)
+		return sorted(values, hints), nil, nil
 	}
-	return sorted(values, hints), nil, nil
+	found := map[string]struct{}{}
+	err := q.find(ctx, matchers, func(lset labels.Labels) {
+		if v := lset.Get(name); v != "" {
+			found[v] = struct{}{}
+		}
+	})
+	return sorted(slices.Collect(maps.Keys(found)), hints), nil, err
 }
 
 // LabelNames implements storage.LabelQuerier, without matchers as LabelValues does.
 func (q *querier) LabelNames(ctx context.Context, hints *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
-	var names []string
-	if q.fast(matchers) {
-		for _, t := range q.db.TagCardinality(0) {
-			names = append(names, t.Key)
-		}
-		if q.db.Stats().Series > 0 {
+	if len(matchers) == 0 {
+		var names []string
+		if q.hasPoints() {
 			names = append(names, labels.MetricName)
+			for _, t := range q.db.TagCardinality(0) {
+				names = append(names, t.Key)
+			}
 		}
-	} else {
-		found := map[string]struct{}{}
-		if err := q.find(ctx, matchers, func(lset labels.Labels) {
-			lset.Range(func(l labels.Label) { found[l.Name] = struct{}{} })
-		}); err != nil {
-			return nil, nil, err
-		}
-		names = keys(found)
+		return sorted(names, hints), nil, nil
 	}
-	return sorted(names, hints), nil, nil
+	found := map[string]struct{}{}
+	err := q.find(ctx, matchers, func(lset labels.Labels) {
+		lset.Range(func(l labels.Label) { found[l.Name] = struct{}{} })
+	})
+	return sorted(slices.Collect(maps.Keys(found)), hints), nil, err
 }
 
-// fast reports whether labels can be told from counts of series alone.
-func (q *querier) fast(matchers []*labels.Matcher) bool { return len(matchers) == 0 }
+// hasPoints reports whether there may be points in the range.
+func (q *querier) hasPoints() bool {
+	s := q.db.Stats()
+	return !s.Empty && startNS(q.mint) <= s.End && endNS(q.maxt) >= s.Start
+}
 
 // find calls use for each series with points in the range.
 func (q *querier) find(ctx context.Context, matchers []*labels.Matcher, use func(labels.Labels)) error {
@@ -201,18 +201,9 @@ func (q *querier) find(ctx context.Context, matchers []*labels.Matcher, use func
 	return nil
 }
 
-func keys(set map[string]struct{}) []string {
-	out := make([]string, 0, len(set))
-	for k := range set {
-		out = append(out, k)
-	}
-	return out
-}
-
 // sorted sorts names and keeps as many as hints ask for.
 func sorted(names []string, hints *storage.LabelHints) []string {
 	slices.Sort(names)
-	names = slices.Compact(names)
 	if hints != nil && hints.Limit > 0 && len(names) > hints.Limit {
 		names = names[:hints.Limit]
 	}
