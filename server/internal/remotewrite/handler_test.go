@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -392,5 +393,40 @@ func TestMetadata(t *testing.T) {
 	want["requests_total"][0].Help = "All requests."
 	if got := f.store.Get("", 0); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("1.0: %v, want %v", got, want)
+	}
+}
+
+// What Prometheus' own encoders make; a test of package otlp keeps the files.
+func TestCapturedMessages(t *testing.T) {
+	const target = `instance="localhost:9090",job="prometheus"}`
+	want := []string{
+		"go_memstats_alloc_bytes{" + target + " 0 2.7182818284590453e+07",
+		"gone{" + target + " 0 0x7ff0000000000002",
+		`requests_total{code="200",` + target + " 0 1027",
+		"up{" + target + " 0 1",
+		"up{" + target + " 15000 0",
+	}
+	for file, tt := range map[string]struct {
+		typ      string
+		status   int
+		families int
+	}{
+		"prometheus_1.0.snappy": {type1, 204, 2},
+		"prometheus_2.0.snappy": {type2, 400, 2}, // it has a native histogram
+	} {
+		body, err := os.ReadFile("testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := openDefault(t)
+		for range 2 {
+			if w := f.send(tt.typ, "snappy", body); w.Code != tt.status {
+				t.Errorf("%s: %d %s", file, w.Code, w.Body)
+			}
+		}
+		f.expectStored(want...)
+		if n := f.store.Len(); n != tt.families {
+			t.Errorf("%s: metadata of %d families: %v", file, n, f.store.Get("", 0))
+		}
 	}
 }

@@ -93,7 +93,7 @@ func (d *decoder) sample(b []byte, i, end int, known uint64) int {
 func (s *sample) rest(b []byte, i, end int, known uint64) bool {
 	for i < end {
 		var tag, v uint64
-		if tag, i = uvarint(b, i, end); i == 0 {
+		if tag, i = readTag(b, i, end); i == 0 {
 			return false
 		}
 		switch tag {

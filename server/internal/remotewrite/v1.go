@@ -50,7 +50,7 @@ func (d *decoder) decode1(t *table1, store *metadata.Store, body []byte) error {
 		}
 		tag, next := uint64(body[i]), i+1
 		if tag >= 0x80 {
-			if tag, next = uvarint(body, i, len(body)); next == 0 {
+			if tag, next = readTag(body, i, len(body)); next == 0 {
 				return errWire
 			}
 		}
@@ -115,7 +115,7 @@ func (r *request1) timeSeries(from, end int) bool {
 	for i < end {
 		tag, next := uint64(b[i]), i+1
 		if tag >= 0x80 {
-			if tag, next = uvarint(b, i, end); next == 0 {
+			if tag, next = readTag(b, i, end); next == 0 {
 				return false
 			}
 		}
@@ -229,7 +229,7 @@ func validLabels(b []byte) bool {
 // label reads a Label.
 func label(b []byte, i, end int) (name, value []byte, ok bool) {
 	for i < end {
-		tag, next := uvarint(b, i, end)
+		tag, next := readTag(b, i, end)
 		if next == 0 {
 			return nil, nil, false
 		}
@@ -256,7 +256,7 @@ func setFamily(store *metadata.Store, b []byte, i, end int) bool {
 	var typ uint64
 	var texts [6]string // by field
 	for i < end {
-		tag, next := uvarint(b, i, end)
+		tag, next := readTag(b, i, end)
 		if next == 0 {
 			return false
 		}

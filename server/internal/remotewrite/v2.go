@@ -88,7 +88,7 @@ func (d *decoder) decode2(t *table2, store *metadata.Store, body []byte) error {
 			r.unlock()
 			r.lock()
 		}
-		tag, next := uvarint(body, i, len(body))
+		tag, next := readTag(body, i, len(body))
 		if tag != tagOf(5, wireBytes) {
 			i = skipValue(body, next, len(body), tag&7) // as takeSymbols did
 			continue
@@ -109,7 +109,7 @@ func (d *decoder) takeSymbols(b []byte) (series int, ok bool) {
 	for i := 0; i < len(b); {
 		tag, next := uint64(b[i]), i+1
 		if tag >= 0x80 {
-			if tag, next = uvarint(b, i, len(b)); next == 0 {
+			if tag, next = readTag(b, i, len(b)); next == 0 {
 				return 0, false
 			}
 		}
@@ -216,7 +216,7 @@ func (r *request2) timeSeries(i, end int) bool {
 	for i < end {
 		tag, next := uint64(b[i]), i+1
 		if tag >= 0x80 {
-			if tag, next = uvarint(b, i, end); next == 0 {
+			if tag, next = readTag(b, i, end); next == 0 {
 				return false
 			}
 		}
@@ -378,7 +378,7 @@ func (r *request2) symbol(ref uint32) string {
 // read reads a Metadata.
 func (m *metadata2) read(b []byte, i, end int) bool {
 	for i < end {
-		tag, next := uvarint(b, i, end)
+		tag, next := readTag(b, i, end)
 		if next == 0 {
 			return false
 		}

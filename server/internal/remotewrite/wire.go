@@ -29,6 +29,17 @@ var errWire = errors.New("not a valid protocol buffer message")
 // tagOf returns the tag of a field, as it stands in front of it.
 func tagOf(field, wireType uint64) uint64 { return field<<3 | wireType }
 
+// readTag reads a tag of more than one byte, or any. Prometheus drops the upper half of
+// impossible field numbers, and so do we.
+func readTag(b []byte, i, end int) (tag uint64, next int) {
+	v, next := uvarint(b, i, end)
+	field := int32(v >> 3)
+	if field <= 0 {
+		return 0, 0
+	}
+	return tagOf(uint64(field), v&7), next
+}
+
 // uvarint reads a number of variable length.
 func uvarint(b []byte, i, end int) (v uint64, next int) {
 	if i < end && b[i] < 0x80 {
@@ -87,7 +98,7 @@ func longSpan(b []byte, i, end int) (from, to int) {
 // skip passes over a field, whose tag was read, if it is none of the first known
 // fields: one of these with another wire type is an error.
 func skip(b []byte, i, end int, tag, known uint64) int {
-	if field := tag >> 3; field <= known || field > 1<<29-1 {
+	if tag>>3 <= known {
 		return 0
 	}
 	return skipValue(b, i, end, tag&7)
