@@ -13,7 +13,9 @@ import (
 
 	"github.com/sydradb/sydradb/server/internal/auth"
 	"github.com/sydradb/sydradb/server/internal/config"
+	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/native"
+	"github.com/sydradb/sydradb/server/internal/ndjson"
 	"github.com/sydradb/sydradb/server/internal/node"
 	"github.com/sydradb/sydradb/server/internal/upkeep"
 	"github.com/sydradb/sydradb/server/internal/web"
@@ -43,7 +45,7 @@ func serveForTests(ctx context.Context, cfg *config.Config, out io.Writer) (err 
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
 	routes := native.Routes(native.Config{DB: db, DataDir: cfg.DataDir, Rules: upkeep.Rules{All: opts.Retention, Namespaces: opts.NamespaceRetention}})
-	if err := w.Mount(false, n.Routes(), routes); err != nil {
+	if err := w.Mount(false, n.Routes(), routes, ndjson.Routes(intake.New(db, intake.DefaultLimits(), nil))); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	if _, err := fmt.Fprintf(out, "serving on http://%s\n", l.Addr()); err != nil {

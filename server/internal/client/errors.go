@@ -33,7 +33,8 @@ type Error struct {
 	Message    string        // for a person
 	RetryAfter time.Duration // when the server wants to be asked again; 0 if it did not say
 
-	accepted, rejected int // points of the request
+	accepted, rejected int      // points of the request
+	why                []string // the first of them were rejected
 }
 
 // Error says who refused and why.
@@ -86,6 +87,7 @@ func (c *Client) refused(resp *http.Response) *Error {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // a part will not parse
 	var body struct {
 		Error     json.RawMessage `json:"error"`
+		Errors    []string        `json:"errors"`
 		ErrorType string          `json:"errorType"` // where the server took the path for one of Prometheus
 	}
 	var (
@@ -96,6 +98,7 @@ func (c *Client) refused(resp *http.Response) *Error {
 	case json.Unmarshal(text, &body) != nil:
 	case json.Unmarshal(body.Error, &native) == nil && native.Code != "":
 		e.Code, e.Message, e.accepted = native.Code, strings.TrimSpace(native.Message), native.Accepted
+		e.why = body.Errors
 		for _, n := range native.Rejected {
 			e.rejected += n
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -170,8 +171,7 @@ func (w *Writer) post(ctx context.Context, points int, declined *ingest.Declined
 	var refused *Error
 	if errors.As(err, &refused) && refused.Status == http.StatusBadRequest && refused.accepted+refused.rejected == points {
 		// Everything was looked at, and some of it was stored.
-		declined.Points += refused.rejected
-		declined.Why = append(declined.Why, refused.Message)
+		decline(declined, refused.rejected, refused.why)
 		return nil
 	}
 	if err != nil {
@@ -192,9 +192,19 @@ func (w *Writer) post(ctx context.Context, points int, declined *ingest.Declined
 	if answer.Ingested+answer.Rejected != points {
 		return fmt.Errorf("%s took %d and refused %d of %d points", w.c.URL(), answer.Ingested, answer.Rejected, points)
 	}
-	declined.Points += answer.Rejected
-	declined.Why = append(declined.Why, answer.Errors...)
+	decline(declined, answer.Rejected, answer.Errors)
 	return nil
+}
+
+var lineNumber = regexp.MustCompile(`^line \d+: `)
+
+// decline adds n points to those that were declined. Lines are those of the request, of
+// which nobody else knows.
+func decline(declined *ingest.DeclinedError, n int, why []string) {
+	declined.Points += n
+	for _, text := range why {
+		declined.Why = append(declined.Why, lineNumber.ReplaceAllString(text, ""))
+	}
 }
 
 // wait waits for d, or until ctx ends, whose error it returns.
