@@ -51,6 +51,7 @@ damaged, 5 any other error of the system.`,
 			if err != nil {
 				return &codedError{ExitUsage, err}
 			}
+			cfg.Version = builtVersion()
 			a.dataDir = cfg.DataDir // which hints are about
 			return a.serve(cmd.Context(), cfg)
 		},

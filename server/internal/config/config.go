@@ -49,7 +49,6 @@ type Config struct {
 	MaxLabelNameBytes  Size     `toml:"max_label_name_bytes"`
 	MaxLabelValueBytes Size     `toml:"max_label_value_bytes"`
 	MaxLineBytes       Size     `toml:"max_line_bytes"`
-	MaxJSONLineBytes   Size     `toml:"max_ndjson_line_bytes"`
 
 	// What requests may take.
 	MaxBodyBytes      Size     `toml:"max_body_bytes"`
@@ -84,6 +83,8 @@ type Config struct {
 
 	// File is the path of the file that was read, "" if there was none.
 	File string `toml:"-"`
+	// Version is that of the program, for who asks the server. It is no setting.
+	Version string `toml:"-"`
 
 	sources map[string]string // where the values of keys come from; not those by default
 }
@@ -112,7 +113,6 @@ func Default() *Config {
 		MaxLabelNameBytes:  256,
 		MaxLabelValueBytes: 4 * kib,
 		MaxLineBytes:       256 * kib,
-		MaxJSONLineBytes:   mib,
 
 		MaxBodyBytes:      32 * mib,
 		MaxDecodedBytes:   32 * mib,

@@ -25,7 +25,6 @@ var bounds = map[string][2]int64{
 	"max_label_name_bytes":  {1, 64 << 10},
 	"max_label_value_bytes": {1, 64 << 10},
 	"max_line_bytes":        {1 << 10, 32 << 20},
-	"max_ndjson_line_bytes": {1 << 10, 32 << 20},
 	"max_body_bytes":        {1 << 10, 1 << 30},
 	"max_decoded_bytes":     {1 << 10, 1 << 30},
 	"max_query_body_bytes":  {1 << 10, 1 << 30},

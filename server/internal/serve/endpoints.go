@@ -2,24 +2,29 @@ package serve
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/config"
+	"github.com/sydradb/sydradb/server/internal/influx"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 	"github.com/sydradb/sydradb/server/internal/native"
+	"github.com/sydradb/sydradb/server/internal/ndjson"
+	"github.com/sydradb/sydradb/server/internal/otlp"
 	"github.com/sydradb/sydradb/server/internal/page"
 	"github.com/sydradb/sydradb/server/internal/prom"
 	"github.com/sydradb/sydradb/server/internal/remotewrite"
 	"github.com/sydradb/sydradb/server/internal/upkeep"
+	"github.com/sydradb/sydradb/server/internal/vmimport"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
 // earlyRoutes returns the routes that need no open database.
 func (s *server) earlyRoutes() ([]web.Route, error) {
 	routes, err := page.Routes()
-	return append(routes, s.node.Routes()...), err
+	return slices.Concat(routes, s.node.Routes(), s.metrics.Routes()), err
 }
 
 // endpoints returns the routes that need the database.
@@ -28,8 +33,16 @@ func (s *server) endpoints(db *sydradb.DB) ([][]web.Route, error) {
 		return nil, errors.New("no database is open")
 	}
 	families := metadata.New(0)
-	in := intake.New(db, intakeLimits(s.cfg), nil)
-	groups := [][]web.Route{s.nativeRoutes(db)}
+	in := intake.New(db, intakeLimits(s.cfg), s.metrics)
+	groups := [][]web.Route{
+		s.nativeRoutes(db),
+		ndjson.Routes(in),
+		vmimport.Routes(in),
+		otlp.Routes(in, families, time.Duration(s.cfg.LookbackDelta)),
+	}
+	if s.cfg.EnableInflux {
+		groups = append(groups, influx.Routes(in, 0))
+	}
 	if s.cfg.EnableProm {
 		api, err := s.promAPI(db, families)
 		if err != nil {
@@ -71,9 +84,10 @@ func (s *server) promAPI(db *sydradb.DB, families *metadata.Store) (*prom.API, e
 		DB:             db,
 		DataDir:        s.cfg.DataDir,
 		Logger:         s.logger,
+		Registerer:     s.metrics.Registerer(),
 		Metadata:       families,
 		ExternalLabels: s.cfg.ExternalLabels,
-		Version:        version(),
+		Version:        s.cfg.Version,
 		Started:        s.started,
 		Retention:      time.Duration(s.cfg.RetentionDays),
 		Limits: prom.Limits{

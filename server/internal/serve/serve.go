@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/auth"
 	"github.com/sydradb/sydradb/server/internal/config"
+	"github.com/sydradb/sydradb/server/internal/metrics"
 	"github.com/sydradb/sydradb/server/internal/node"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
@@ -21,7 +25,7 @@ import (
 // line "serving on URL" when the database is open. Errors are a [*config.InvalidError], those
 // of sydradb.Open, or of the system.
 func Run(ctx context.Context, cfg *config.Config, out io.Writer) error {
-	s, err := newServer(cfg, out)
+	s, err := newServer(cfg, cfg.Options(), out)
 	if err != nil {
 		return err
 	}
@@ -37,12 +41,14 @@ type server struct {
 	tls     *tls.Config // nil: plain HTTP
 	web     *web.Server
 	node    *node.Node
+	metrics *metrics.Metrics
 
 	closers []func() error // of what the endpoints hold, in the order of their making
 }
 
-// newServer makes the parts that need neither a socket nor a database.
-func newServer(cfg *config.Config, out io.Writer) (*server, error) {
+// newServer makes the parts that need neither a socket nor a database. opts is what the
+// database will be opened with, but for its log.
+func newServer(cfg *config.Config, opts sydradb.Options, out io.Writer) (*server, error) {
 	out = &lockedWriter{w: out}
 	s := &server{cfg: cfg, out: out, logger: newLogger(out, cfg.LogLevel, cfg.LogFormat), started: time.Now()}
 	tokens, err := readTokens(cfg)
@@ -55,17 +61,23 @@ func newServer(cfg *config.Config, out io.Writer) (*server, error) {
 			return nil, &config.InvalidError{Err: err}
 		}
 	}
-	opts := cfg.Options()
 	opts.Logger = s.logger
 	s.node = node.New(node.Config{Dir: cfg.DataDir, Options: opts, Logger: s.logger})
+	s.metrics = metrics.New(cfg.Version)
 	s.web = web.New(web.Config{
-		Limits:  cfg.Limits(),
-		Guard:   auth.NewGuard(tokens, nil),
-		Logger:  s.logger,
-		OnError: s.node.Report,
-		Refuse:  s.node.Refuse,
+		Limits:   cfg.Limits(),
+		Guard:    auth.NewGuard(tokens, nil),
+		Logger:   s.logger,
+		Observer: s.metrics,
+		OnError:  s.node.Report,
+		Refuse:   s.node.Refuse,
 	})
-	return s, nil
+	return s, s.metrics.Watch(metrics.Sources{
+		DB:         s.node.DB,
+		Status:     s.node.Status,
+		Load:       s.web.Load,
+		Namespaces: slices.Sorted(maps.Keys(cfg.Retention)),
+	})
 }
 
 // readTokens returns all tokens of the settings.
@@ -101,7 +113,7 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.logger.Info("the server starts", "version", version(), "address", l.Addr().String(), "settings", s.cfg)
+	s.logger.Info("the server starts", "version", s.cfg.Version, "address", l.Addr().String(), "settings", s.cfg)
 	s.warn()
 
 	listening, stopListening := context.WithCancel(context.WithoutCancel(ctx))

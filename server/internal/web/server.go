@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -221,6 +220,9 @@ func (s *Server) panicked(c *call, r *http.Request, p any) {
 	Fail(c.w, r, &Error{Status: 500, Code: CodeInternal, Message: "an internal error; the log of the server has the details"})
 }
 
+// maxLogged bounds what is logged of a path, in bytes.
+const maxLogged = 256
+
 // ended notes the end of a request. Of its address only the path is logged: what comes
 // after may hold a secret.
 func (s *Server) ended(c *call, r *http.Request, took time.Duration) {
@@ -233,7 +235,7 @@ func (s *Server) ended(c *call, r *http.Request, took time.Duration) {
 		s.cfg.Observer.ObserveRequest(c.name, status, took)
 	}
 	if s.cfg.Logger.Enabled(c.ctx, slog.LevelDebug) {
-		s.cfg.Logger.Debug("request", "method", r.Method, "path", strconv.Quote(r.URL.Path), "handler", c.name,
+		s.cfg.Logger.Debug("request", "method", r.Method, "path", r.URL.Path[:min(len(r.URL.Path), maxLogged)], "handler", c.name,
 			"status", status, "code", c.code, "took", took)
 	}
 }
