@@ -7,16 +7,15 @@ import "bytes"
 // returns false, the line is still to be read, and p.line to be filled.
 func (p *Parser) readFast() bool {
 	b, start := p.body, p.pos
-	if !p.findSpace() || p.space == start {
-		return false
-	}
-	// The text of a line that was read before does not end with a backslash, so a space
-	// with one before it leads to no entry; nor does one with a line end within.
-	e := p.table.get(b[start:p.space])
+	e := p.guess()
 	if e == nil {
-		return false
+		if e = p.lookUp(); e == nil {
+			return false
+		}
+		p.last.next.Store(e)
 	}
-	i, ok := p.readFields(e, p.space+1)
+	p.last = e
+	i, ok := p.readFields(e, start+len(e.key)+1)
 	if !ok {
 		return false
 	}
@@ -36,6 +35,30 @@ func (p *Parser) readFast() bool {
 	p.line.Text = b[start:end]
 	p.pos = i + 1
 	return true
+}
+
+// guess returns the entry of the line if it is that which followed the last one before.
+func (p *Parser) guess() *entry {
+	e := p.last.next.Load()
+	if e == nil || e.stale.set.Load() {
+		return nil
+	}
+	end := p.pos + len(e.key)
+	if end >= p.fast || p.body[end] != ' ' || string(p.body[p.pos:end]) != e.key {
+		return nil
+	}
+	e.used.mark()
+	return e
+}
+
+// lookUp returns the entry of the line, nil if there is none.
+func (p *Parser) lookUp() *entry {
+	if !p.findSpace() || p.space == p.pos {
+		return nil
+	}
+	// The text of a line that was read before does not end with a backslash, so a space
+	// with one before it leads to no entry; nor does one with a line end within.
+	return p.table.get(p.body[p.pos:p.space])
 }
 
 // findSpace makes p.space the position of the next space. It returns false if that is too

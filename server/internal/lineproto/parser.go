@@ -78,6 +78,7 @@ type Parser struct {
 	next  int    // its number
 	space int    // position of a space, none is between pos and there; less than pos if unknown
 	tail  []byte // the last lines, if the body has no room behind them
+	last  *entry // of the line before
 
 	line   Line
 	syntax syntax
@@ -102,7 +103,7 @@ func (p *Parser) Reset(body []byte, r Resolver, o Options) {
 	p.resolver, p.options = r, o
 	p.earliest = sydradb.MinTime / int64(o.Unit)
 	p.latest = min(o.Latest, sydradb.MaxTime) / int64(o.Unit)
-	p.next = 1
+	p.next, p.last = 1, &p.table.first
 	p.line = Line{Points: p.line.Points[:0], Refused: p.line.Refused[:0]}
 	p.setBody(body, 1+bytes.LastIndexByte(body[:max(0, min(len(body), cap(body)-slack))], '\n'))
 }

@@ -1,6 +1,9 @@
 package lineproto
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -35,4 +38,69 @@ func TestKnownLinesAreFree(t *testing.T) {
 			t.Errorf("series are looked up again for %s", line)
 		}
 	}
+}
+
+// lines returns number, text, points and refusals of each line.
+func lines(p *Parser, n *names, body string, o Options) (out []string) {
+	p.Reset([]byte(body), n, o)
+	for l := p.Next(); l != nil; l = p.Next() {
+		s := fmt.Sprintf("%d %q %d", l.Number, l.Text, len(l.Points))
+		for _, r := range l.Refused {
+			s += fmt.Sprintf(" %s/%d/%v", r.Field, r.Count, r.Err)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestLines(t *testing.T) {
+	late := errors.New("late")
+	for _, tt := range []struct {
+		body string
+		want []string
+	}{
+		{"m v=1 1\n\n# c\r\n m v=2 2\r\nm v=3", []string{`1 "m v=1 1" 1`, `4 "m v=2 2" 1`, `5 "m v=3" 1`}},
+		{"m s=\"a\nb\",v=1 1\nm v=2", []string{`1 "m s=\"a\nb\",v=1 1" 1 s/1/strings are not stored`, `3 "m v=2" 1`}},
+		{"x\nm v=1 1\nm s=\"a\nb\"x 1\nm v=2\n", []string{
+			`1 "x" 0 /1/column 2: no fields after measurement and tags`, `2 "m v=1 1" 1`,
+			`3 "m s=\"a\nb\"x 1" 0 /1/column 3: found 'x' after a field`, `5 "m v=2" 1`}},
+		{"m v=1,w=2 101\nm v=1 100\nm v=1,s=\"x\" 101\nm v=1 4611686018427387905\n", []string{
+			`1 "m v=1,w=2 101" 0 /2/late`, `2 "m v=1 100" 1`, `3 "m v=1,s=\"x\" 101" 0 /2/late`,
+			`4 "m v=1 4611686018427387905" 0 /1/timestamp 4611686018427387905: time is outside the accepted range, 1823-11-12 to 2116-02-20`}},
+		{"bad v=1,w=2 1\nm v=1e999,w=1.2.3,x=1 1\nm v=1 x\n", []string{
+			`1 "bad v=1,w=2 1" 0 v/1/bad name w/1/bad name`,
+			`2 "m v=1e999,w=1.2.3,x=1 1" 1 v/1/number is outside the range of a 64-bit float w/1/not a number`,
+			`3 "m v=1 x" 0 /1/column 7: the timestamp is not an integer`}},
+		{"m v=1" + strings.Repeat(" ", 34) + "7\nm v=1" + strings.Repeat(" ", 35) + "7\nm v=2 2\nm s=\"" + strings.Repeat("\n", 45) + "\nm v=3", []string{
+			`1 "m v=1` + strings.Repeat(" ", 34) + `7" 1`, `2 "m v=1` + strings.Repeat(" ", 35) + `7" 0 /1/longer than 40 bytes`, `3 "m v=2 2" 1`,
+			`4 "m s=\"` + strings.Repeat(`\n`, 38) + `" 0 /1/longer than 40 bytes`, `50 "m v=3" 1`}},
+		{"m," + strings.Repeat("a=b,", 20) + "c=d v=1 1\nm v=1 1\n", []string{`1 "m,` + strings.Repeat("a=b,", 20) + `c=d v=1 1" 0 /1/longer than 40 bytes`, `2 "m v=1 1" 1`}},
+	} {
+		n := newNames()
+		p := NewParser(NewTable(0, 0))
+		for range 2 { // known lines are told in the same way
+			if got := lines(p, n, tt.body, Options{MaxLine: 40, Latest: 100, ErrLatest: late}); !slices.Equal(got, tt.want) {
+				t.Errorf("%q:\n%s\nwant\n%s", tt.body, strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
+			}
+		}
+	}
+}
+
+// FuzzPaths: with limits, too, a line that is known is read as one that is not.
+func FuzzPaths(f *testing.F) {
+	for _, body := range bodies {
+		f.Add([]byte(body), uint8(30), int64(50))
+	}
+	f.Fuzz(func(t *testing.T, body []byte, maxLine uint8, latest int64) {
+		o := Options{MaxLine: int(maxLine), Latest: max(latest, 42), ErrLatest: errBad, Now: 42}
+		n := newNames()
+		p := NewParser(NewTable(0, 0))
+		first := lines(p, n, string(body), o)
+		if again := lines(p, n, string(body), o); !slices.Equal(first, again) {
+			t.Errorf("%q:\n%q\nand when it is known\n%q", body, first, again)
+		}
+		if live, bytes := sums(p.table); live != p.table.Len() || bytes != p.table.Bytes() {
+			t.Errorf("%d entries of %d bytes, the table says %d of %d", live, bytes, p.table.Len(), p.table.Bytes())
+		}
+	})
 }

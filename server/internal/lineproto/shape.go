@@ -87,15 +87,21 @@ func (s *shape) find(b []byte, i int) int {
 // size returns about what the shape takes, in bytes.
 func (s *shape) size() int64 { return int64(len(s.text) + len(s.fields)*96 + 128) }
 
-// entry is what the table knows of one text of measurement and tags. Only used and missed
-// change.
+// entry is what the table knows of one text of measurement and tags. What says so changes;
+// the rest never does.
 type entry struct {
 	hash   uint64
 	key    string
 	shape  *shape
 	series []*sydradb.Series // of the fields of shape
-	used   flag              // since the clock's hand came by
-	missed atomic.Int32      // fields that were new to it since it was made
+	used   flag              // changes: since the clock's hand came by
+	stale  flag              // changes: it is no longer in the table
+	missed atomic.Int32      // changes: fields that were new to it since it was made
+
+	// next changes: it is the entry of the line that followed the last time, a good guess
+	// for who keeps to an order. A stale entry has none, so that guesses keep alive no more
+	// entries than the table has.
+	next atomic.Pointer[entry]
 }
 
 // size returns about what the entry takes, without its shape, in bytes.

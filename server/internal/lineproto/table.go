@@ -43,6 +43,7 @@ var gone = new(entry)
 type Table struct {
 	seed    maphash.Seed
 	current atomic.Pointer[slots]
+	first   entry // whose next begins the last body
 
 	maxEntries int
 	maxBytes   int64
@@ -167,6 +168,8 @@ func (t *Table) adoptLocked(e *entry, names []string) {
 
 // releaseLocked takes e out of the sums. Requires: t.mu.
 func (t *Table) releaseLocked(e *entry) {
+	e.stale.mark()
+	e.next.Store(nil)
 	t.bytes -= e.size()
 	if e.shape.refs--; e.shape.refs == 0 {
 		delete(t.shapes, e.shape.text)
