@@ -8,9 +8,6 @@ import (
 	"github.com/sydradb/sydradb/bench/wire"
 )
 
-// floodClients send at the same time, without a pause.
-const floodClients = 16
-
 // flood sends the load over many connections to a server that syncs each batch to the disk
 // before it acknowledges it, so that the disk is what is waited for, and measures the most
 // memory that it ever held.
@@ -33,7 +30,7 @@ func (p *Plan) flood(ctx context.Context, kind *target.Kind, format wire.Format,
 	if err != nil {
 		return err
 	}
-	sent, err := p.send(ctx, s, format, floodClients)
+	sent, err := p.send(ctx, s, format, p.Flood)
 	if err != nil {
 		return err
 	}

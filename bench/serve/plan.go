@@ -33,6 +33,7 @@ type Plan struct {
 	Steps   int // scrapes, 10 s apart
 	Each    int // series in a request; 0 is what is usual in the format
 	Clients int // connections that send at the same time
+	Flood   int // those of a flood
 	Runs    int
 	Procs   int    // GOMAXPROCS of the server while it is loaded; 0 is its default
 	Asks    int    // times that each question is asked, at least

@@ -81,7 +81,7 @@ func TestRun(t *testing.T) {
 	line, _ := wire.Named("line")
 	p := Plan{
 		Kinds: []*target.Kind{fakeKind(t)}, Formats: []wire.Format{line}, Phases: Phases,
-		Hosts: 2, Steps: 30 * 360, Clients: 1, Runs: 1, Asks: 1, Dir: t.TempDir(), Log: &log,
+		Hosts: 2, Steps: 30 * 360, Clients: 1, Flood: 3, Runs: 1, Asks: 1, Dir: t.TempDir(), Log: &log,
 	}
 	results, err := p.Run(context.Background())
 	if err != nil {

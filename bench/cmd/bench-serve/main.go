@@ -36,6 +36,7 @@ func run() error {
 	hours := flag.Int("hours", 13, "hours of points at 10 s")
 	flag.IntVar(&plan.Each, "each", 0, "series in a request; 0 is 5,000 by line protocol, 2,000 by remote write")
 	flag.IntVar(&plan.Clients, "clients", 1, "connections that load at the same time")
+	flag.IntVar(&plan.Flood, "flood", 16, "connections that flood at the same time")
 	flag.IntVar(&plan.Runs, "runs", 3, "runs of each")
 	flag.IntVar(&plan.Procs, "procs", 0, "GOMAXPROCS of the server while it is loaded; 0 is its default")
 	flag.IntVar(&plan.Asks, "asks", 20, "times that each question is asked, at least")
@@ -45,8 +46,8 @@ func run() error {
 	if flag.NArg() > 0 {
 		return fmt.Errorf("what is %q?", flag.Arg(0))
 	}
-	if plan.Hosts < 1 || *hours < 1 || plan.Clients < 1 || plan.Runs < 1 || plan.Asks < 1 {
-		return errors.New("hosts, hours, clients, runs and asks are at least 1")
+	if plan.Hosts < 1 || *hours < 1 || plan.Clients < 1 || plan.Flood < 1 || plan.Runs < 1 || plan.Asks < 1 {
+		return errors.New("hosts, hours, clients, flood, runs and asks are at least 1")
 	}
 	plan.Steps = *hours * 360
 	plan.Phases = strings.Split(*phases, ",")
