@@ -141,25 +141,34 @@ func (h *handler) convert(ctx context.Context, request *intake.Request, md pmetr
 
 // answer says what of a request was stored.
 func answer(w http.ResponseWriter, e encoding, request *intake.Request, s *screen) {
-	response := pmetricotlp.NewExportResponse()
 	if s.exemplars > 0 {
 		w.Header().Set(headerRejected, string(intake.Exemplar)+"="+strconv.Itoa(s.exemplars))
 	}
+	var body []byte
 	if refused := request.Refused() - s.exemplars; refused > 0 {
-		partial := response.PartialSuccess()
-		partial.SetRejectedDataPoints(int64(min(refused, max(s.points, 1))))
-		partial.SetErrorMessage(strings.Join(request.Errors(), "; "))
+		body = e.partial(min(refused, max(s.points, 1)), strings.Join(request.Errors(), "; "))
+	} else if e == asJSON {
+		body = []byte("{}")
 	}
+	w.Header().Set("Content-Type", e.contentType())
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // a client that went away has no use for an error
+}
+
+// partial returns the answer to a request that was not stored in full. Where it was, the
+// answer must not mention partial success, and is the empty message.
+func (e encoding) partial(rejected int, message string) []byte {
+	response := pmetricotlp.NewExportResponse()
+	response.PartialSuccess().SetRejectedDataPoints(int64(rejected))
+	response.PartialSuccess().SetErrorMessage(message)
 	body, err := response.MarshalProto()
 	if e == asJSON {
 		body, err = response.MarshalJSON()
 	}
 	if err != nil {
-		body = nil // the points are stored: better an empty answer than a wrong one
+		return nil // points are stored: better an empty answer than an error
 	}
-	w.Header().Set("Content-Type", e.contentType())
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body) // a client that went away has no use for an error
+	return body
 }
 
 // encodingOf returns the encoding that the content type of a request names.
