@@ -147,7 +147,7 @@ func (a *App) ingestFiles(ctx context.Context, files []string, opts sydradb.Opti
 			return done, err
 		}
 	}
-	err = a.target().ingest(ctx, opts, func(db ingest.Database) error {
+	err = a.target().ingest(ctx, opts, report.waiting, func(db ingest.Database) error {
 		job := &ingest.Job{DB: db, Parser: parser, Committed: report.committed, RefusedLine: report.refused, Declined: report.declined}
 		err := a.runJob(ctx, job, files, format, report)
 		defer report.flushing()

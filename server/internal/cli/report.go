@@ -97,6 +97,16 @@ func (r *ingestReport) declined(d *ingest.DeclinedError) {
 	}
 }
 
+// waiting says why a server is waited for.
+func (r *ingestReport) waiting(why error, d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.bar != nil {
+		_ = r.bar.Clear()
+	}
+	r.app.say("sydradb: warning: %v; trying again in %s", why, d.Round(time.Second))
+}
+
 // flushing takes the place of the bar while the database finishes its work.
 func (r *ingestReport) flushing() {
 	if r.bar == nil {

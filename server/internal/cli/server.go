@@ -64,14 +64,12 @@ func (s *server) change(_ sydradb.Options, do func(store) error) error {
 	return s.explain(do(s.client))
 }
 
-func (s *server) ingest(ctx context.Context, _ sydradb.Options, do func(ingest.Database) error) error {
+func (s *server) ingest(ctx context.Context, _ sydradb.Options, waiting func(error, time.Duration), do func(ingest.Database) error) error {
 	w, err := s.client.NewWriter(ctx)
 	if err != nil {
 		return err
 	}
-	w.Waiting = func(why error, after time.Duration) {
-		s.app.say("sydradb: warning: %v; trying again in %s", why, after.Round(time.Second))
-	}
+	w.Waiting = waiting
 	err = do(w)
 	return s.explain(errors.Join(err, w.Close()))
 }

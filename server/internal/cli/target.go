@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,8 @@ type target interface {
 	// directory, of which a command checks beforehand that none is given with a server.
 	change(opts sydradb.Options, do func(store) error) error
 	// ingest calls do with a database that takes points, a directory's made if need be.
-	ingest(ctx context.Context, opts sydradb.Options, do func(ingest.Database) error) error
+	// waiting is told why and for how long a server is waited for.
+	ingest(ctx context.Context, opts sydradb.Options, waiting func(error, time.Duration), do func(ingest.Database) error) error
 	// retain lets points expire by the rules of opts, or of the server.
 	retain(ctx context.Context, opts sydradb.Options, force bool) (upkeep.Retained, error)
 	// snapshot makes a snapshot in dir, or "" for a place that the server chooses, and
@@ -98,6 +100,6 @@ func (d directory) change(opts sydradb.Options, do func(store) error) error {
 	return d.app.withExistingDB(opts, func(db *sydradb.DB) error { return do(local{db}) })
 }
 
-func (d directory) ingest(_ context.Context, opts sydradb.Options, do func(ingest.Database) error) error {
+func (d directory) ingest(_ context.Context, opts sydradb.Options, _ func(error, time.Duration), do func(ingest.Database) error) error {
 	return d.app.withDB(opts, func(db *sydradb.DB) error { return do(db) })
 }

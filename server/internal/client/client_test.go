@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // newServer returns a database, and a client of a server of it.
-func newServer(t *testing.T) (*sydradb.DB, *client.Client) {
+func newServer(t testing.TB) (*sydradb.DB, *client.Client) {
 	t.Helper()
 	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
 	if err != nil {
@@ -46,7 +46,7 @@ func newServer(t *testing.T) (*sydradb.DB, *client.Client) {
 	return db, newClient(t, s)
 }
 
-func newClient(t *testing.T, handler http.Handler) *client.Client {
+func newClient(t testing.TB, handler http.Handler) *client.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
@@ -58,7 +58,7 @@ func newClient(t *testing.T, handler http.Handler) *client.Client {
 	return c
 }
 
-func everything(t *testing.T) sydradb.Query {
+func everything(t testing.TB) sydradb.Query {
 	t.Helper()
 	sel, err := sydradb.ParseSelector("{}")
 	if err != nil {

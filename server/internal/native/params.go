@@ -45,7 +45,7 @@ func parseParams(query string, body []byte, known []string) (params, error) {
 		return params{}, badRequest("the parameters in the address cannot be read: %v", err)
 	}
 	// What a form is called by clients says little: it is what curl -d calls JSON, too.
-	more := url.Values{}
+	var more url.Values
 	if body = bytes.TrimSpace(body); len(body) > 0 && body[0] == '{' {
 		if more, err = parseObject(body); err != nil {
 			return params{}, err
