@@ -1,31 +1,9 @@
 package remotewrite
 
 import (
-	"sync"
-
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 )
-
-// table1 finds series by the bytes of their labels.
-type table1 struct {
-	mu    sync.RWMutex
-	epoch int // how often it was emptied
-	known
-}
-
-func newTable1() *table1 { return &table1{known: newKnown()} }
-
-// put keeps a series, if there is room.
-func (t *table1) put(key []byte, s *sydradb.Series) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.keys.Worn() {
-		t.reset()
-		t.epoch++
-	}
-	t.known.put(key, s)
-}
 
 // request1 is the reading of one request. It holds the lock of the table.
 type request1 struct {
@@ -249,34 +227,4 @@ func label(b []byte, i, end int) (name, value []byte, ok bool) {
 		}
 	}
 	return name, value, true
-}
-
-// setFamily reads a MetricMetadata and keeps it.
-func setFamily(store *metadata.Store, b []byte, i, end int) bool {
-	var typ uint64
-	var texts [6]string // by field
-	for i < end {
-		tag, next := readTag(b, i, end)
-		if next == 0 {
-			return false
-		}
-		switch tag {
-		case tagOf(1, wireVarint):
-			typ, next = uvarint(b, next, end)
-		case tagOf(2, wireBytes), tagOf(4, wireBytes), tagOf(5, wireBytes):
-			from, to := span(b, next, end)
-			texts[tag>>3], next = string(b[from:to]), to
-		default:
-			if field := tag >> 3; field == 3 {
-				next = skipValue(b, next, end, tag&7)
-			} else {
-				next = skip(b, next, end, tag, 5)
-			}
-		}
-		if i = next; i == 0 {
-			return false
-		}
-	}
-	store.Set(texts[2], metadata.TypeName(typ), texts[5], texts[4])
-	return true
 }

@@ -2,59 +2,10 @@ package remotewrite
 
 import (
 	"encoding/binary"
-	"sync"
-	"sync/atomic"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/handles"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 )
-
-// Bounds of the symbols.
-const (
-	maxSymbols     = 1 << 20
-	maxSymbolBytes = 32 << 20
-)
-
-// unknown is in place of the number of a symbol that has none: there was no room for it.
-const unknown = 1 << 31
-
-// table2 finds series by the numbers of the symbols that their labels consist of.
-type table2 struct {
-	mu      sync.RWMutex
-	epoch   int // how often it was emptied, which gives symbols other numbers
-	symbols *handles.Table
-	known   // keys have four bytes for each symbol
-	// said is what the last metadata of a series was, see metadata2.code. Readers change
-	// it, atomically.
-	said []uint64
-}
-
-func newTable2() *table2 {
-	return &table2{symbols: handles.NewTable(maxSymbols, maxSymbolBytes), known: newKnown()}
-}
-
-// freshen empties the table if it is time for that.
-func (t *table2) freshen() {
-	if t.symbols.Worn() || t.keys.Worn() {
-		t.symbols.Reset()
-		t.reset()
-		t.said = nil
-		t.epoch++
-	}
-}
-
-// put keeps a series, if there is room and its key still means the same.
-func (t *table2) put(epoch int, key []byte, s *sydradb.Series) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.freshen(); t.epoch != epoch {
-		return
-	}
-	if t.known.put(key, s) {
-		t.said = append(t.said, 0)
-	}
-}
 
 // request2 is the reading of one request. It holds the lock of the table.
 type request2 struct {
@@ -66,12 +17,6 @@ type request2 struct {
 	epoch  int // of table, when the symbols got their numbers
 	last   int // number of the last key that was found, -1 without one
 	meta   metadata2
-}
-
-// metadata2 is what a TimeSeries says about its family.
-type metadata2 struct {
-	typ        uint64
-	help, unit uint32 // references
 }
 
 // decode2 reads a Request.
@@ -373,63 +318,4 @@ func (r *request2) symbol(ref uint32) string {
 		return ""
 	}
 	return string(r.body[r.places[ref].from:r.places[ref].to])
-}
-
-// read reads a Metadata.
-func (m *metadata2) read(b []byte, i, end int) bool {
-	for i < end {
-		tag, next := readTag(b, i, end)
-		if next == 0 {
-			return false
-		}
-		var v uint64
-		switch tag {
-		case tagOf(1, wireVarint):
-			m.typ, next = uvarint(b, next, end)
-		case tagOf(3, wireVarint):
-			v, next = uvarint(b, next, end)
-			m.help = uint32(v)
-		case tagOf(4, wireVarint):
-			v, next = uvarint(b, next, end)
-			m.unit = uint32(v)
-		default:
-			if tag>>3 == 2 {
-				next = skipValue(b, next, end, tag&7)
-			} else {
-				next = skip(b, next, end, tag, 4)
-			}
-		}
-		if i = next; i == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// describe passes the metadata of series n on, unless it was the same the last time.
-func (r *request2) describe(n int) {
-	code := r.meta.code(r.numbers)
-	if code != 0 && atomic.LoadUint64(&r.table.said[n]) == code {
-		return
-	}
-	r.set(r.table.series[n])
-	atomic.StoreUint64(&r.table.said[n], code)
-}
-
-func (r *request2) set(s *sydradb.Series) {
-	typ := metadata.TypeName(r.meta.typ)
-	r.store.Set(metadata.Family(s.Name(), typ), typ, r.symbol(r.meta.unit), r.symbol(r.meta.help))
-}
-
-// code returns a number for the metadata, which is not 0 and holds as long as the numbers
-// of the symbols; 0 if a symbol has none.
-func (m *metadata2) code(numbers []uint32) uint64 {
-	if int(m.help) >= len(numbers) || int(m.unit) >= len(numbers) {
-		return 0
-	}
-	help, unit := numbers[m.help], numbers[m.unit]
-	if (help|unit)&unknown != 0 {
-		return 0
-	}
-	return 1<<63 | min(m.typ, 255)<<48 | uint64(help)<<24 | uint64(unit)
 }
