@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/sydradb/sydradb"
 )
@@ -20,7 +21,8 @@ const (
 	maxResolved = 256 << 20
 
 	maxExplained = 10
-	maxQuoted    = 64 // bytes of the input in an explanation
+	maxReason    = 512 // bytes of an error in an explanation
+	maxQuoted    = 64  // bytes of the input in it
 )
 
 var (
@@ -220,7 +222,8 @@ func (r *Request) Refuse(why *Refusal, n int, line int, text []byte) {
 		b = strconv.AppendInt(b, int64(line), 10)
 		b = append(b, ": "...)
 	}
-	b = append(b, why.Err.Error()...)
+	reason := why.Err.Error()
+	b = append(b, strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")...)
 	if len(text) > 0 {
 		b = append(b, ": "...)
 		b = strconv.AppendQuote(b, string(text[:min(len(text), maxQuoted)]))

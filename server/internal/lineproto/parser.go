@@ -48,7 +48,7 @@ type TimeError struct {
 }
 
 // Error names the timestamp and what is wrong with it.
-func (e *TimeError) Error() string { return fmt.Sprintf("timestamp %s: %v", e.Text, e.Err) }
+func (e *TimeError) Error() string { return fmt.Sprintf("timestamp %.40q: %v", e.Text, e.Err) }
 
 // Unwrap returns what is wrong with the timestamp.
 func (e *TimeError) Unwrap() error { return e.Err }
@@ -85,14 +85,18 @@ type Parser struct {
 	slow   slowPath
 }
 
-// slack is what a load may read behind a line end.
-const slack = 48
+const (
+	// slack is what a load may read behind a line end.
+	slack = 48
+	// tailBytes is what is copied at most for the fast path.
+	tailBytes = 64 << 10
+)
 
 // NewParser returns a parser that looks lines up in t.
 func NewParser(t *Table) *Parser { return &Parser{table: t} }
 
 // Reset begins with a body, which must not change while it is read. It is read fastest with
-// some unused capacity.
+// some unused capacity. Nothing of the body that was read before is kept.
 func (p *Parser) Reset(body []byte, r Resolver, o Options) {
 	if o.Unit <= 0 {
 		o.Unit = time.Nanosecond
@@ -104,7 +108,9 @@ func (p *Parser) Reset(body []byte, r Resolver, o Options) {
 	p.earliest = sydradb.MinTime / int64(o.Unit)
 	p.latest = min(o.Latest, sydradb.MaxTime) / int64(o.Unit)
 	p.next, p.last = 1, &p.table.first
+	clear(p.line.Refused[:cap(p.line.Refused)]) // nothing of the last body is kept alive
 	p.line = Line{Points: p.line.Points[:0], Refused: p.line.Refused[:0]}
+	p.syntax.b, p.syntax.key = nil, nil
 	p.setBody(body, 1+bytes.LastIndexByte(body[:max(0, min(len(body), cap(body)-slack))], '\n'))
 }
 
@@ -117,15 +123,15 @@ func (p *Parser) setBody(b []byte, fast int) {
 // Next reads the next line that is neither empty nor a comment. It returns nil at the end.
 func (p *Parser) Next() *Line {
 	for {
-		if p.pos >= p.fast {
-			if p.pos >= p.end {
-				return nil
-			}
+		if p.pos >= p.end {
+			return nil
+		}
+		if p.pos >= p.fast && p.end-p.pos <= tailBytes {
 			p.copyTail()
 		}
 		p.line.Points, p.line.Refused, p.line.Rounded = p.line.Points[:0], p.line.Refused[:0], 0
 		p.line.Number = p.next
-		if p.readFast() {
+		if p.pos < p.fast && p.readFast() {
 			p.next++
 			return &p.line
 		}

@@ -66,7 +66,7 @@ func TestLines(t *testing.T) {
 			`3 "m s=\"a\nb\"x 1" 0 /1/column 3: found 'x' after a field`, `5 "m v=2" 1`}},
 		{"m v=1,w=2 101\nm v=1 100\nm v=1,s=\"x\" 101\nm v=1 4611686018427387905\n", []string{
 			`1 "m v=1,w=2 101" 0 /2/late`, `2 "m v=1 100" 1`, `3 "m v=1,s=\"x\" 101" 0 /2/late`,
-			`4 "m v=1 4611686018427387905" 0 /1/timestamp 4611686018427387905: time is outside the accepted range, 1823-11-12 to 2116-02-20`}},
+			`4 "m v=1 4611686018427387905" 0 /1/timestamp "4611686018427387905": time is outside the accepted range, 1823-11-12 to 2116-02-20`}},
 		{"bad v=1,w=2 1\nm v=1e999,w=1.2.3,x=1 1\nm v=1 x\n", []string{
 			`1 "bad v=1,w=2 1" 0 v/1/bad name w/1/bad name`,
 			`2 "m v=1e999,w=1.2.3,x=1 1" 1 v/1/number is outside the range of a 64-bit float w/1/not a number`,
@@ -82,6 +82,18 @@ func TestLines(t *testing.T) {
 			if got := lines(p, n, tt.body, Options{MaxLine: 40, Latest: 100, ErrLatest: late}); !slices.Equal(got, tt.want) {
 				t.Errorf("%q:\n%s\nwant\n%s", tt.body, strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
+		}
+	}
+}
+
+// A long body without line ends is not copied.
+func TestNoLineEnd(t *testing.T) {
+	n := newNames()
+	p := NewParser(NewTable(0, 0))
+	body := "m v=1 1\nm v=2" + strings.Repeat(" ", 2*tailBytes) + "2"
+	for range 2 {
+		if got := lines(p, n, body, Options{}); len(got) != 2 || !strings.HasSuffix(got[1], `2" 1`) || cap(p.tail) > 0 {
+			t.Errorf("%d lines, %d bytes copied", len(got), cap(p.tail))
 		}
 	}
 }
