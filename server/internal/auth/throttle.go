@@ -24,6 +24,7 @@ type throttle struct {
 
 	mu      sync.Mutex
 	callers map[netip.Prefix]*caller
+	swept   time.Time // when those whose window had passed were last looked for
 }
 
 // caller is what is known about an address in its current window.
@@ -76,9 +77,12 @@ func (t *throttle) makeRoom(now time.Time) {
 	if len(t.callers) < maxAddresses {
 		return
 	}
-	for key, c := range t.callers {
-		if now.Sub(c.began) >= window {
-			delete(t.callers, key)
+	if now.Sub(t.swept) >= time.Second {
+		t.swept = now
+		for key, c := range t.callers {
+			if now.Sub(c.began) >= window {
+				delete(t.callers, key)
+			}
 		}
 	}
 	for key := range t.callers {

@@ -130,7 +130,12 @@ func (s *server) run(ctx context.Context) error {
 	}
 	s.node.Drain()
 	stopListening()
-	err = errors.Join(err, <-served)
+	switch cut := <-served; {
+	case errors.Is(cut, web.ErrCutOff):
+		s.logger.Warn("requests took too long to end; drain_timeout is how long the server waits", "err", cut)
+	default:
+		err = errors.Join(err, cut)
+	}
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		err = errors.Join(err, s.closers[i]())
 	}

@@ -152,9 +152,9 @@ func TestPanicsAreAnswered(t *testing.T) {
 	var log bytes.Buffer
 	seen := counts{}
 	s := newServer(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil)), Observer: seen},
-		Route{Pattern: "GET /panic", Name: "p", Slot: QuerySlot, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-			var m map[string]int
-			m["x"] = 1
+		Route{Pattern: "GET /panic", Name: "p", Slot: QuerySlot, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			var none []int
+			none[len(r.URL.Path)] = 1
 		})})
 	r := httptest.NewRequest("GET", "/panic?secret=query-canary", nil)
 	r.Header.Set("X-Custom", "header-canary")

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"golang.org/x/net/netutil"
 )
@@ -39,10 +40,16 @@ func (s *Server) httpServer(config *tls.Config) *http.Server {
 	}
 }
 
+// ErrCutOff means that requests took longer to end than a server that stops waits.
+var ErrCutOff = errors.New("requests under way were cut off")
+
+// lastWait is how long requests have to notice that their connections are gone.
+const lastWait = 5 * time.Second
+
 // Serve answers the connections of l until ctx ends. Then it accepts no more and waits
 // for the requests under way, but not longer than the limits say; it closes l in any
-// case. A config of nil means plain HTTP. The error is about accepting, or says that
-// requests were cut off.
+// case. A config of nil means plain HTTP. The error is about accepting, or ErrCutOff.
+// Handlers have returned then, but for those that do not end when their clients are gone.
 func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) error {
 	server := s.httpServer(config)
 	failed := make(chan error, 1)
@@ -62,8 +69,18 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, config *tls.Config) 
 	defer cancel()
 	err := server.Shutdown(drain)
 	if err != nil {
-		err = errors.Join(fmt.Errorf("requests were cut off after %s: %w", s.limits.DrainTimeout, err), server.Close())
+		err = errors.Join(fmt.Errorf("after %s: %w", s.limits.DrainTimeout, ErrCutOff), server.Close())
+		s.awaitHandlers()
 	}
 	<-failed // http.ErrServerClosed
 	return err
+}
+
+// awaitHandlers waits for the handlers of connections that are closed.
+func (s *Server) awaitHandlers() {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(lastWait); s.underWay.Load() > 0 && time.Now().Before(deadline); {
+		<-look.C
+	}
 }

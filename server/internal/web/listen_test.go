@@ -206,13 +206,20 @@ func TestDrain(t *testing.T) {
 			<-b.entered
 			run.stop()
 			if name == "cut off" {
-				err := <-run.done
-				run.done <- err
-				if err == nil || !strings.Contains(err.Error(), "cut off") {
-					t.Errorf("the error is %v", err)
+				if got := answer(t, c); got != "" {
+					t.Errorf("got %q", got)
+				}
+				select {
+				case err := <-run.done:
+					t.Errorf("the server ended before the handler: %v", err)
+				default:
 				}
 				close(b.leave)
-				answer(t, c)
+				err := <-run.done
+				run.done <- err
+				if !errors.Is(err, ErrCutOff) {
+					t.Errorf("the error is %v", err)
+				}
 				return
 			}
 			for { // until no more are accepted
@@ -291,6 +298,15 @@ func TestTLS(t *testing.T) {
 	}
 	if serial, err := ask(cert, nil, 0); err != nil || serial != 1 {
 		t.Errorf("got %d, %v", serial, err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(cert)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
+	if response, err := client.Post("https://"+run.address+"/echo", "", strings.NewReader("x")); err != nil || response.ProtoMajor != 2 || response.StatusCode != 200 {
+		t.Errorf("HTTP/2: %+v, %v", response, err)
+	} else {
+		_ = response.Body.Close()
+		client.CloseIdleConnections()
 	}
 	if _, err := ask(cert, nil, tls.VersionTLS11); err == nil {
 		t.Error("TLS 1.1 is accepted")

@@ -45,6 +45,7 @@ type Server struct {
 	ingest   *slots
 	query    *slots
 	bodies   budget
+	underWay atomic.Int64 // requests
 	decoders decoders
 }
 
@@ -114,6 +115,8 @@ func callOf(r *http.Request) *call {
 // ServeHTTP implements http.Handler: all of what a request passes through.
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	began := time.Now()
+	s.underWay.Add(1)
+	defer s.underWay.Add(-1)
 	c := &call{server: s, name: "other", style: styleOf(r.URL.Path)}
 	c.ctx = context.WithValue(r.Context(), callKey{}, c)
 	c.w = newResponse(rw, s.limits.WriteTimeout)
