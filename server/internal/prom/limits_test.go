@@ -124,7 +124,7 @@ func TestBadRemoteRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode < 400 {
+	if resp.StatusCode != 400 {
 		t.Errorf("a pattern that does not compile: %d", resp.StatusCode)
 	}
 }
@@ -144,8 +144,8 @@ var hostile = []struct {
 	{`label_replace(m, "x", "` + strings.Repeat("$1", 400) + `", "i", "(.*)")`, 422}, {`label_replace(m, "x", ("$1"), "i", "(.*)")`, 422},
 	{strings.Repeat("label_join(", 400) + "m" + strings.Repeat(`,"i","","i","i")`, 400), 422}, {`count_values("` + strings.Repeat("x", 5000) + `", m)`, 422},
 	{`label_replace(m, "x", "` + strings.Repeat("y", 5000) + `", "i", "(.*)")`, 422}, {`label_join(label_join(m, "x", "-", "i", "even"), "y", "-", "x", "i")`, 200}, {`label_replace(m, "i", "", "i", ".*")`, 422},
-	{strings.Repeat("(", 8000) + "1" + strings.Repeat(")", 8000), 200}, {strings.Repeat("-", 16000) + "1", 200}, {strings.Repeat("1+", 8000) + "1", 200},
-	{strings.Repeat("abs(", 3000) + "m" + strings.Repeat(")", 3000), 200}, {strings.Repeat("m or ", 3000) + "m", 200}, {strings.Repeat("sum(", 4000), 400},
+	{strings.Repeat("(", 4000) + "1" + strings.Repeat(")", 4000), 200}, {strings.Repeat("-", 16000) + "1", 200}, {strings.Repeat("1+", 3000) + "1", 200},
+	{strings.Repeat("abs(", 3000) + "m" + strings.Repeat(")", 3000), 200}, {strings.Repeat("m or ", 1000) + "m", 200}, {strings.Repeat("sum(", 4000), 400},
 	{`count_values("v", m) * scalar(m)`, 200}, {`sort_desc(m) / 0`, 200}, {`"` + strings.Repeat("é", 500) + `"`, 200}, {`"` + strings.Repeat("é", 7000) + `"`, 422}, {"\x00", 400}, {"\xff", 400}, {``, 400},
 	{`{x="` + strings.Repeat("a", 17000) + `"}`, 422}, {`histogram_quantile(0.5, m)`, 200}, {`absent(m{i="nosuch"})`, 200},
 	{`predict_linear(m[1h], 1e300)`, 200}, {`info(m)`, 400}, {`max_over_time(max_over_time(max_over_time(m[1h:1s])[1h:1s])[1h:1s])`, 422},

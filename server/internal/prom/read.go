@@ -1,7 +1,11 @@
 package prom
 
 import (
+	"bytes"
+	"io"
 	"net/http"
+
+	"github.com/prometheus/prometheus/storage/remote"
 
 	"github.com/sydradb/sydradb/server/internal/web"
 )
@@ -16,13 +20,38 @@ const (
 	sampledBytes = 48
 )
 
-// readHandler is remote read with errors that a client notices: Prometheus' handler answers
-// 500 to all of them, and adds their text to an answer that has begun.
+// readHandler is remote read with errors that say whose fault they are and that a client
+// notices: Prometheus' handler answers 500 to most of them, and adds their text to an answer
+// that has begun.
 func readHandler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			err = checkRead(r)
+		}
+		if err != nil {
+			web.Fail(w, r, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		b := budgetOf(r.Context(), Limits{})
 		h.ServeHTTP(&readWriter{ResponseWriter: w, exceeded: b.exceeded, late: func() bool { return r.Context().Err() != nil }}, r)
 	})
+}
+
+// checkRead refuses requests that cannot be understood.
+func checkRead(r *http.Request) error {
+	request, err := remote.DecodeReadRequest(r)
+	if err != nil {
+		return badRequest("the request is not one of remote read: %v", err)
+	}
+	for _, q := range request.Queries {
+		if _, err := remote.FromLabelMatchers(q.Matchers); err != nil {
+			return badRequest("a query of the request: %v", err)
+		}
+	}
+	return nil
 }
 
 // readWriter is the answer to a remote read.
