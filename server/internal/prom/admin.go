@@ -3,7 +3,6 @@ package prom
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"math"
 	"net/http"
 	"path/filepath"
@@ -108,7 +107,7 @@ func (a *API) snapshot(w http.ResponseWriter, r *http.Request) {
 
 // cleanTombstones takes deleted points from the disk.
 func (a *API) cleanTombstones(w http.ResponseWriter, r *http.Request) {
-	if err := a.config.DB.Compact(r.Context()); err != nil && !errors.Is(err, sydradb.ErrClosed) {
+	if err := a.config.DB.Compact(r.Context()); err != nil {
 		web.Fail(w, r, err)
 		return
 	}

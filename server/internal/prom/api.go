@@ -34,6 +34,9 @@ type Config struct {
 	Started        time.Time         // of the process, for status/runtimeinfo
 	Retention      time.Duration     // 0: points are kept for ever; for status/runtimeinfo
 	Limits         Limits
+	// OnError, if set, is told when a query finds the storage failing or damaged, for who
+	// watches its state: Prometheus' handlers answer such errors by themselves.
+	OnError func(error)
 }
 
 // API answers the Prometheus HTTP API. It is safe for concurrent use.
@@ -53,8 +56,16 @@ func New(c Config) (*API, error) {
 	c.Logger = quiet(c.Logger)
 	a := &API{config: c, parser: parser.NewParser(parser.Options{})}
 	a.engine = newEngine(&a.config, a.parser)
-	a.routes = newPrometheusAPI(&a.config, a.engine, &queryable{db: c.DB, limits: c.Limits}, a.parser)
+	a.routes = newPrometheusAPI(&a.config, a.engine, newQueryable(c.DB, c.Limits, a.failed), a.parser)
 	return a, nil
+}
+
+// failed notes an error of the storage.
+func (a *API) failed(err error) {
+	a.config.Logger.Error("query failed in the storage", "err", err)
+	if a.config.OnError != nil {
+		a.config.OnError(err)
+	}
 }
 
 // Close releases what the engine holds. No request may be under way.

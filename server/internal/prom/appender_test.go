@@ -16,12 +16,12 @@ import (
 
 // testStorage is a database with the appenders that Prometheus' tests write through.
 type testStorage struct {
-	queryable
+	*queryable
 	t testing.TB
 }
 
 func newTestStorage(t testing.TB) storage.Storage {
-	return &testStorage{queryable{openDB(t), Limits{}.withDefaults()}, t}
+	return &testStorage{newQueryable(openDB(t), Limits{}, nil), t}
 }
 
 func (s *testStorage) AppenderV2(ctx context.Context) storage.AppenderV2 {

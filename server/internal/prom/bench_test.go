@@ -167,7 +167,7 @@ func BenchmarkQuery(b *testing.B) {
 	p := parser.NewParser(parser.Options{})
 	config := Config{Limits: Limits{}.withDefaults()}
 	engine := newEngine(&config, p)
-	sydra := &queryable{loadSydra(b, n), config.Limits}
+	sydra := newQueryable(loadSydra(b, n), config.Limits, nil)
 	stores := []struct {
 		name string
 		storage.Queryable

@@ -45,7 +45,7 @@ func newPeers(t *testing.T) *peers {
 	}
 	t.Cleanup(func() { promdb.Close() })
 	p := &peers{t: t, promdb: promdb}
-	ours := &testStorage{queryable{db, Limits{}.withDefaults()}, t}
+	ours := &testStorage{newQueryable(db, Limits{}, nil), t}
 	p.fill([]storage.Appender{ours.Appender(t.Context()), promdb.Appender(t.Context())})
 	if err := db.Flush(t.Context()); err != nil {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ func scatter(t *testing.T, db *sydradb.DB, rnd *rand.Rand, series int) []modelSe
 // querier to be closed.
 func selectAll(t testing.TB, db *sydradb.DB, mint, maxt int64) []storage.Series {
 	t.Helper()
-	q := (&queryable{db, Limits{}.withDefaults()}).querier(mint, maxt)
+	q := newQueryable(db, Limits{}, nil).querier(mint, maxt)
 	t.Cleanup(func() { q.Close() })
 	set := q.Select(context.Background(), true, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, "m"))
 	var all []storage.Series

@@ -46,23 +46,26 @@ func (e *limitError) Error() string { return e.text }
 // by way of its context.
 type budget struct {
 	limits  Limits
+	onError func(error)  // told when the storage fails
 	samples atomic.Int64 // read so far
 	series  atomic.Int64 // selected so far
 }
 
 type budgetKey struct{}
 
-// withBudget returns a context in which queries share a budget.
-func withBudget(ctx context.Context, l Limits) context.Context {
-	return context.WithValue(ctx, budgetKey{}, &budget{limits: l})
+func newBudget(l Limits, onError func(error)) *budget {
+	return &budget{limits: l, onError: onError}
 }
 
-// budgetOf returns the budget of a query: that of its context, or one of its own.
-func budgetOf(ctx context.Context, l Limits) *budget {
-	if b, ok := ctx.Value(budgetKey{}).(*budget); ok {
-		return b
-	}
-	return &budget{limits: l}
+// withBudget returns a context in which queries share b.
+func withBudget(ctx context.Context, b *budget) context.Context {
+	return context.WithValue(ctx, budgetKey{}, b)
+}
+
+// budgetOf returns the budget that queries in ctx share, nil if they share none.
+func budgetOf(ctx context.Context) *budget {
+	b, _ := ctx.Value(budgetKey{}).(*budget)
+	return b
 }
 
 // takeSamples counts n samples that were read.
@@ -109,6 +112,7 @@ func (b *budget) storageError(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return promql.ErrQueryTimeout("reading from storage")
 	default:
+		b.onError(err)
 		return promql.ErrStorage{Err: err}
 	}
 }

@@ -1,14 +1,20 @@
 package prom
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/prometheus/prompb"
+	"github.com/prometheus/prometheus/promql"
 
 	"github.com/sydradb/sydradb"
 )
@@ -164,5 +170,71 @@ func TestHostileQueries(t *testing.T) {
 	}
 	if status, body := s.post("/api/v1/query", "query", "count(m)", "time", "3000"); status != 200 || !strings.Contains(body, `"20"`) {
 		t.Errorf("after all of them: %d %s", status, body)
+	}
+}
+
+// TestErrorsOfStorage has the status and type that each error of the database leads to.
+func TestErrorsOfStorage(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		status int
+		failed bool // whether who watches the storage is told
+	}{
+		{sydradb.ErrLimit, 422, false},
+		{context.DeadlineExceeded, 503, false},
+		{sydradb.ErrCorrupt, 500, true},
+		{sydradb.ErrClosed, 500, true},
+		{&limitError{"too much"}, 422, false},
+		{context.Canceled, 0, false},
+	} {
+		told := false
+		b := newBudget(Limits{}.withDefaults(), func(error) { told = true })
+		err := b.storageError(fmt.Errorf("reading: %w", c.err))
+		status, _ := errorCode(0, fmt.Errorf("expanding series: %w", err))
+		if status != c.status || told != c.failed {
+			t.Errorf("%v: status %d, told %v", c.err, status, told)
+		}
+	}
+	if status, _ := errorCode(0, promql.ErrTooManySamples("x")); status != 422 {
+		t.Errorf("too many samples: %d", status)
+	}
+}
+
+// TestDamageIsAnswered queries a database with a damaged file.
+func TestDamageIsAnswered(t *testing.T) {
+	dir := t.TempDir()
+	db, err := sydradb.Open(dir, &sydradb.Options{CacheBytes: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	crowd(t, db, 1, 1000)
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	damaged := 0
+	err = filepath.WalkDir(filepath.Join(dir, "segments"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for i := len(content) / 2; i < len(content)/2+8; i++ {
+			content[i] ^= 0xff
+		}
+		damaged++
+		return os.WriteFile(path, content, 0o600)
+	})
+	if err != nil || damaged == 0 {
+		t.Fatalf("%d files damaged: %v", damaged, err)
+	}
+	var told error
+	s := serve(t, Config{DB: db, OnError: func(err error) { told = err }})
+	for _, path := range []string{"/api/v1/query?query=sum(m)&time=5000", "/api/v1/query_range?query=sum(m)&start=0&end=5000&step=60"} {
+		if status, body := s.get(path); status != 500 || !strings.Contains(body, `"errorType":"internal"`) || !errors.Is(told, sydradb.ErrCorrupt) {
+			t.Errorf("%s: %d %s, told %v", path, status, body, told)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func TestMatchersMeanTheSame(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		matchers := rapid.SliceOfN(matcher, 0, 3).Draw(t, "matchers")
-		q := (&queryable{db, Limits{}.withDefaults()}).querier(0, 10)
+		q := newQueryable(db, Limits{}, nil).querier(0, 10)
 		defer q.Close()
 		var got, want []string
 		set := q.Select(t.Context(), true, nil, matchers...)
@@ -102,7 +102,7 @@ func TestSortedAsPrometheus(t *testing.T) {
 	for _, s := range []string{`b{Zone="1"}`, `a{Zone="2"}`, `a{zone="1"}`, `a`, `c{A="3"}`} {
 		write(t, db, s, 1, 1)
 	}
-	q := (&queryable{db, Limits{}.withDefaults()}).querier(0, 10)
+	q := newQueryable(db, Limits{}, nil).querier(0, 10)
 	defer q.Close()
 	set := q.Select(t.Context(), true, nil)
 	var got []labels.Labels

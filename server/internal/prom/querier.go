@@ -14,8 +14,13 @@ import (
 
 // queryable is the database as Prometheus' engine and API read it.
 type queryable struct {
-	db     *sydradb.DB
-	limits Limits
+	db      *sydradb.DB
+	limits  Limits
+	onError func(error) // told when the storage fails
+}
+
+func newQueryable(db *sydradb.DB, l Limits, onError func(error)) *queryable {
+	return &queryable{db, l.withDefaults(), onError}
 }
 
 // Querier implements storage.Queryable.
@@ -29,17 +34,24 @@ func (q *queryable) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error)
 }
 
 func (q *queryable) querier(mint, maxt int64) *querier {
-	return &querier{db: q.db, limits: q.limits, mint: mint, maxt: maxt}
+	return &querier{queryable: q, mint: mint, maxt: maxt}
 }
 
 // querier reads a range of time, in milliseconds, both ends included. What it selects is
 // open until it is closed.
 type querier struct {
-	db         *sydradb.DB
-	limits     Limits
+	*queryable
 	mint, maxt int64
 	selections []*sydradb.Selection
 	readers    []*sydradb.Reader
+}
+
+// budget returns that of the request, or one for a query by itself.
+func (q *querier) budget(ctx context.Context) *budget {
+	if b := budgetOf(ctx); b != nil {
+		return b
+	}
+	return newBudget(q.limits, q.onError)
 }
 
 // Close implements storage.LabelQuerier.
@@ -59,7 +71,7 @@ const onlySeries = "series"
 
 // Select implements storage.Querier.
 func (q *querier) Select(ctx context.Context, sortSeries bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
-	b := budgetOf(ctx, q.limits)
+	b := q.budget(ctx)
 	set, err := q.selectSeries(ctx, b, hints, matchers)
 	if err != nil {
 		return storage.ErrSeriesSet(b.storageError(err))
@@ -187,12 +199,12 @@ func (q *querier) hasPoints() bool {
 func (q *querier) find(ctx context.Context, matchers []*labels.Matcher, use func(labels.Labels)) error {
 	found, certain, err := q.findSeries(ctx, nil, matchers)
 	if err != nil {
-		return budgetOf(ctx, q.limits).storageError(err)
+		return q.budget(ctx).storageError(err)
 	}
 	b := labels.NewScratchBuilder(16)
 	for i, s := range found {
 		if i%1024 == 0 && ctx.Err() != nil {
-			return budgetOf(ctx, q.limits).storageError(ctx.Err())
+			return q.budget(ctx).storageError(ctx.Err())
 		}
 		if lset := labelsOf(&b, s); certain || fulfils(lset, matchers) {
 			use(lset)

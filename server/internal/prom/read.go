@@ -23,7 +23,7 @@ const (
 // readHandler is remote read with errors that say whose fault they are and that a client
 // notices: Prometheus' handler answers 500 to most of them, and adds their text to an answer
 // that has begun.
-func readHandler(h http.Handler) http.Handler {
+func (a *API) readHandler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
@@ -35,7 +35,8 @@ func readHandler(h http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		b := budgetOf(r.Context(), Limits{})
+		b := newBudget(a.config.Limits, a.failed)
+		r = r.WithContext(withBudget(r.Context(), b))
 		h.ServeHTTP(&readWriter{ResponseWriter: w, exceeded: b.exceeded, late: func() bool { return r.Context().Err() != nil }}, r)
 	})
 }

@@ -17,7 +17,7 @@ func (a *API) Routes() []web.Route {
 	}
 	routes := []web.Route{
 		read("GET /api/v1/label/{name}/values", "label_values", web.QuerySlot, query),
-		read("POST /api/v1/read", "remote_read", web.QuerySlot, a.limited(readHandler(a.routes))),
+		read("POST /api/v1/read", "remote_read", web.QuerySlot, a.limited(a.readHandler(a.routes))),
 		read("GET /api/v1/metadata", "metadata", web.NoSlot, http.HandlerFunc(a.serveMetadata)),
 	}
 	for _, name := range []string{"query", "query_range", "query_exemplars", "format_query", "parse_query", "series", "labels"} {
@@ -29,7 +29,11 @@ func (a *API) Routes() []web.Route {
 		routes = append(routes, read("GET /api/v1/"+name, name, web.NoSlot, query))
 	}
 	for _, name := range []string{"config", "buildinfo", "runtimeinfo", "flags", "tsdb", "walreplay"} {
-		routes = append(routes, read("GET /api/v1/status/"+name, "status_"+name, web.NoSlot, a.routes))
+		slot := web.NoSlot
+		if name == "tsdb" { // goes through all values of all labels
+			slot = web.QuerySlot
+		}
+		routes = append(routes, read("GET /api/v1/status/"+name, "status_"+name, slot, a.routes))
 	}
 	for name, h := range map[string]http.HandlerFunc{
 		"delete_series": a.deleteSeries, "snapshot": a.snapshot, "clean_tombstones": a.cleanTombstones,
@@ -52,7 +56,7 @@ func (a *API) limited(h http.Handler) http.Handler {
 			web.Fail(w, r, err)
 			return
 		}
-		ctx, cancel := context.WithTimeout(withBudget(r.Context(), a.config.Limits), a.config.Limits.Timeout)
+		ctx, cancel := context.WithTimeout(withBudget(r.Context(), newBudget(a.config.Limits, a.failed)), a.config.Limits.Timeout)
 		defer cancel()
 		h.ServeHTTP(w, r.WithContext(ctx))
 	})
