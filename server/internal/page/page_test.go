@@ -183,6 +183,9 @@ func TestAnswers(t *testing.T) {
 	if w := get(t, s, "/", "If-None-Match", tag); w.Code != http.StatusNotModified || w.Body.Len() != 0 {
 		t.Errorf("the page was sent again: status %d", w.Code)
 	}
+	if w := get(t, s, "/", "Range", "bytes=9999999-", "If-Match", "x"); w.Code != http.StatusOK || w.Body.Len() == 0 {
+		t.Errorf("a range is answered with %d", w.Code)
+	}
 	if w := get(t, s, "/static/vendor/uplot/LICENSE"); w.Code != 200 || !strings.Contains(w.Body.String(), "MIT") {
 		t.Errorf("the licence of the graph is not served: status %d", w.Code)
 	}
