@@ -36,6 +36,7 @@ type Node struct {
 	mu     sync.Mutex
 	status Status
 	db     *sydradb.DB // nil until it is open
+	held   bool        // not ok yet, though it is open
 	blind  bool        // the free space could not be found out, which is logged once
 }
 
@@ -54,7 +55,7 @@ func New(cfg Config) *Node {
 }
 
 // Open opens the database, which takes as long as reading its log does. The state is ok
-// afterwards, or failed.
+// afterwards, unless the node is held, or failed.
 func (n *Node) Open() (*sydradb.DB, error) {
 	opts := n.cfg.Options
 	opts.OnRecovery = func(done, total int64) {
@@ -72,11 +73,32 @@ func (n *Node) Open() (*sydradb.DB, error) {
 	}
 	n.db = db
 	n.status.Recovery.Done = n.status.Recovery.Total
-	if n.status.State == Starting {
-		n.status.State = OK
-	}
+	n.settleLocked()
 	n.cfg.Logger.Info("the database is open", "dir", n.cfg.Dir, "log_bytes", n.status.Recovery.Total, "took", time.Since(began))
 	return db, nil
+}
+
+// settleLocked makes a node ok that has started.
+func (n *Node) settleLocked() {
+	if n.db != nil && !n.held && n.status.State == Starting {
+		n.status.State = OK
+	}
+}
+
+// Hold keeps the node in the state starting, whose database may be open already, until
+// Release: it is not ready before its endpoints are there.
+func (n *Node) Hold() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.held = true
+}
+
+// Release ends Hold.
+func (n *Node) Release() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.held = false
+	n.settleLocked()
 }
 
 // DB returns the database, nil until it is open.

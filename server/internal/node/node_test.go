@@ -97,6 +97,24 @@ func TestFromStartToEnd(t *testing.T) {
 	}
 }
 
+// A node that is held is not ready, open or not, before it is released.
+func TestHold(t *testing.T) {
+	n := New(Config{Options: sydradb.Options{InMemory: true}})
+	h := frame(t, n)
+	n.Hold()
+	if _, err := n.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	if got := ready(t, h).State; got != Starting {
+		t.Errorf("held: %s", got)
+	}
+	n.Release()
+	if got := ready(t, h).State; got != OK {
+		t.Errorf("released: %s", got)
+	}
+}
+
 func TestHealthIsWhatClientsOfInfluxExpect(t *testing.T) {
 	for _, path := range []string{"/health", "/-/healthy"} {
 		w := httptest.NewRecorder()

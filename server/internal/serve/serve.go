@@ -109,6 +109,7 @@ func (s *server) run(ctx context.Context) error {
 	if err := s.web.Mount(true, early); err != nil {
 		return err
 	}
+	s.node.Hold() // /ready is asked for while the endpoints are made
 	l, err := s.web.Listen(s.cfg.Address())
 	if err != nil {
 		return err
@@ -182,6 +183,7 @@ func (s *server) open(ctx context.Context, served chan error, l net.Listener) er
 	if err := s.web.Mount(false, append(routes, early)...); err != nil {
 		return err
 	}
+	s.node.Release()
 	return s.announce(l)
 }
 
