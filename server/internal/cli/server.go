@@ -30,7 +30,7 @@ func (a *App) newServer(url, tokenFile string) (*server, error) {
 	}
 	c, err := client.New(client.Options{URL: url, Token: token, UserAgent: "sydradb/" + builtVersion()})
 	if err != nil {
-		return nil, usage("--url: %w", err)
+		return nil, usage("%w", err)
 	}
 	return &server{a, c}, nil
 }

@@ -38,6 +38,7 @@ func (a *App) takesServer(c *cobra.Command, local ...string) {
 	f := &targetFlags{}
 	c.Flags().StringVar(&f.url, "url", "", "work on the database of the server at this `URL`, also SYDRADB_URL, not on a directory")
 	c.Flags().StringVar(&f.tokenFile, "token-file", "", "`file` with the token for the server, which may be in SYDRADB_TOKEN instead")
+	a.must(c.RegisterFlagCompletionFunc("token-file", cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault)))
 	for _, v := range settingVariables {
 		if c.Flags().Lookup(v.flag) != nil {
 			local = append(local, v.flag)

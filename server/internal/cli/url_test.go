@@ -211,7 +211,7 @@ func TestURLUsage(t *testing.T) {
 		args  string
 		words string
 	}{
-		{"find --url localhost:8080", "--url: not the URL of a server"},
+		{"find --url localhost:8080", "that is not the URL of a server"},
 		{"find --url http://127.0.0.1:1 --data-dir x", "exclude each other"},
 		{"find --token-file x", "--token-file goes with --url"},
 		{"ingest --url http://127.0.0.1:1 --fsync always", "--fsync is about a directory"},

@@ -37,9 +37,9 @@ func New(o Options) (*Client, error) {
 	base, err := url.Parse(o.URL)
 	switch {
 	case err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "":
-		return nil, errors.New("not the URL of a server: want one such as http://127.0.0.1:8080")
+		return nil, errors.New("that is not the URL of a server: want one such as http://127.0.0.1:8080")
 	case base.RawQuery != "" || base.Fragment != "" || base.User != nil:
-		return nil, errors.New("want scheme, host and path of a server alone") // the rest may be a secret
+		return nil, errors.New("the URL of a server has a scheme, a host and a path alone") // the rest may be a secret
 	}
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the token holds characters that no token has")
