@@ -22,7 +22,7 @@ const clientPoints = 250
 
 // reading is the value of point i: of all of them, line protocol has to keep each bit.
 func reading(i int) float64 {
-	return []float64{21.5, -0.1, 1e-300, 0.1 + 0.2, math.MaxFloat64 / 100, 0, math.Pi}[i%7] * float64(i+1) / 3
+	return []float64{21.5, -0.1, 1e-300, 0.1 + 0.2, math.MaxFloat64 / 1000, 0, math.Pi}[i%7] * float64(i+1) / 3
 }
 
 // wantReadings is what PromQL answers for the points after the precision has cut off what
@@ -31,7 +31,7 @@ func wantReadings(precision time.Duration) []sample {
 	var out []sample
 	for i := range clientPoints {
 		at := clientBase.Add(time.Duration(i) * time.Second).Truncate(precision)
-		out = append(out, sample{at.UnixMilli(), strconv.FormatFloat(reading(i), 'f', -1, 64)})
+		out = append(out, sample{at.UnixMilli(), valueText(reading(i))})
 	}
 	return out
 }
@@ -109,7 +109,15 @@ func TestInfluxClient2(t *testing.T) {
 		t.Run("batching/"+p.name, func(t *testing.T) {
 			m := "batching_" + p.name
 			writer := client.WriteAPI("org", "bucket")
-			errs := writer.Errors()
+			errs := make(chan error, 1)
+			go func(failed <-chan error) { // until the client is closed; who reads none makes it wait
+				for err := range failed {
+					select {
+					case errs <- err:
+					default:
+					}
+				}
+			}(writer.Errors())
 			for _, point := range points(m) {
 				writer.WritePoint(point)
 			}
@@ -160,6 +168,11 @@ func TestInfluxClient1(t *testing.T) {
 			t.Fatalf("create database: %v %v", resp, err)
 		}
 		t.Run(p.name, func(t *testing.T) {
+			// "us" is checked by this client and then not known to what writes the times, "u"
+			// the other way round: of the four it cannot write microseconds.
+			if p.name == "us" {
+				t.Skip("the client does not know this precision")
+			}
 			batch, err := influx1.NewBatchPoints(influx1.BatchPointsConfig{Database: "db", Precision: p.name})
 			if err != nil {
 				t.Fatal(err)

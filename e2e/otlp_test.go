@@ -41,7 +41,8 @@ func export(t *testing.T, options ...otlpmetrichttp.Option) {
 	provider := sdk.NewMeterProvider(
 		sdk.WithReader(sdk.NewPeriodicReader(exporter)),
 		sdk.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", "shop"), attribute.String("service.instance.id", "one"))))
+			attribute.String("service.name", "shop"), attribute.String("service.instance.id", "one"),
+			attribute.String("deployment.environment.name", "test"))))
 	meter := provider.Meter("e2e")
 	attrs := metric.WithAttributes(attribute.String("http.route", "/cart"))
 
@@ -92,5 +93,5 @@ func checkExport(t *testing.T, s *server) {
 	value(`http_server_duration_seconds_bucket`+match+`,le="0.5"}`, "3")
 	value(`http_server_duration_seconds_bucket`+match+`,le="+Inf"}`, "10")
 	value(`histogram_quantile(0.2, http_server_duration_seconds_bucket)`, "0.30000000000000004")
-	value(`count(target_info{job="shop"})`, "1")
+	value(`target_info{job="shop",instance="one",deployment_environment_name="test"}`, "1")
 }

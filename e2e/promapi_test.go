@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -177,6 +178,15 @@ func (a api) mustQuery(t *testing.T, expr string, at int64) result {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// valueText writes a value as the API does.
+func valueText(v float64) string {
+	format := byte('f')
+	if abs := math.Abs(v); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	return strconv.FormatFloat(v, format, -1, 64)
 }
 
 func seconds(ms int64) string {

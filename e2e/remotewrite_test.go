@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 
@@ -143,7 +142,7 @@ func (r *recorder) request(b []byte) error {
 					return nil
 				})
 				if bits != stale {
-					samples = append(samples, sample{int64(ms), strconv.FormatFloat(math.Float64frombits(bits), 'f', -1, 64)})
+					samples = append(samples, sample{int64(ms), valueText(math.Float64frombits(bits))})
 				}
 				return err
 			}

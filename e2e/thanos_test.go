@@ -190,25 +190,41 @@ func testThanosCatalog(t *testing.T, q api, base, end int64) {
 	}, err)
 }
 
-// Points older than all others: the gauge that the sidecar reads moves, and after its next
-// look the querier asks for them.
+// Points older than all others: the gauge that the sidecar reads moves, the sidecar says so to
+// the querier, and the querier asks it for them.
 func testThanosBackfill(t *testing.T, q api, node thanosNode, base int64) {
-	before := lowest(t, node)
-	if want := float64(base) / 1000; before != want {
-		t.Errorf("lowest time is %v, want %v", before, want)
+	if got, want := lowest(t, node), float64(base)/1000; got != want {
+		t.Errorf("lowest time is %v, want %v", got, want)
 	}
+	begins := func(want int64) {
+		t.Helper()
+		eventually(t, 30*time.Second, "the sidecar has the lowest time", func() error {
+			var stores map[string][]struct {
+				Name    string
+				MinTime int64
+			}
+			if err := q.get(t.Context(), "/api/v1/stores", nil, &stores); err != nil {
+				return err
+			}
+			for _, s := range stores["sidecar"] {
+				if s.Name == node.grpc && s.MinTime == want {
+					return nil
+				}
+			}
+			return fmt.Errorf("want %d: %v", want, stores)
+		})
+	}
+	begins(base)
 	old := base - 24*3600*1000
 	node.post(t, "/api/v1/import", "application/json", fmt.Sprintf(`{"metric":{"__name__":"temp","room":"attic"},"values":[7],"timestamps":[%d]}`+"\n", old))
 	if got, want := lowest(t, node), float64(old)/1000; got != want {
 		t.Errorf("lowest time after the backfill is %v, want %v", got, want)
 	}
-	eventually(t, 60*time.Second, "the backfill is visible", func() error {
-		got, err := q.dedup(t, `temp{room="attic"}`, old+1000, true)
-		if err == nil && len(got) != 1 {
-			err = fmt.Errorf("%d series, want 1", len(got))
-		}
-		return err
-	})
+	begins(old)
+	got, err := q.dedup(t, `temp{room="attic"}`, old+1000, true)
+	if err != nil || len(got) != 1 {
+		t.Errorf("the backfill is not visible: %v %v", got, err)
+	}
 }
 
 // lowest reads the gauge that says from when on there is data, in seconds.
