@@ -182,9 +182,11 @@ func BenchmarkQuery(b *testing.B) {
 		for _, s := range stores {
 			b.Run(fmt.Sprintf("query=%s/hosts=%d/store=%s", q.name, n, s.name), func(b *testing.B) {
 				b.ReportAllocs()
+				start := cpuTime()
 				for b.Loop() {
 					runBench(b, engine, s.Queryable, q.text, q.length, q.step)
 				}
+				b.ReportMetric(float64(cpuTime()-start)/float64(b.N), "cpu-ns/op")
 			})
 		}
 	}
