@@ -57,7 +57,7 @@ func (b *body) blame(kind encoding, err error) error {
 		return b.err
 	}
 	var own *Error
-	if err == nil || err == io.EOF || errors.As(err, &own) {
+	if errors.As(err, &own) {
 		return err
 	}
 	return damaged(kind, err)
