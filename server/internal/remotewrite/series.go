@@ -18,6 +18,7 @@ var (
 	refuseNoName     = &intake.Refusal{Reason: intake.Invalid, Err: errors.New("labels without " + nameLabel)}
 	refuseTwice      = &intake.Refusal{Reason: intake.Invalid, Err: errors.New("a label appears twice in a series")}
 	refuseReferences = &intake.Refusal{Reason: intake.Invalid, Err: errors.New("label references that are odd in number, or point beyond the symbols")}
+	refuseMany       = &intake.Refusal{Reason: intake.LabelLimit, Err: errors.New("a series has thousands of labels")}
 	refuseHistograms = &intake.Refusal{Reason: intake.NativeHistogram, Err: errors.New("native histograms are not stored; let the sender send classic ones")}
 	refuseExemplars  = &intake.Refusal{Reason: intake.Exemplar, Err: errors.New("exemplars are not stored")}
 )
@@ -47,6 +48,10 @@ type decoder struct {
 
 // place is a part of the body.
 type place struct{ from, to uint32 }
+
+// maxReferences bounds the labels of a series in 2.0, in bytes of references; the limits of
+// intake are far below, unless they are switched off.
+const maxReferences = 1 << 15
 
 // kept is the size, in entries, up to which the memory of a decoder serves the next request.
 const kept = 1 << 16
@@ -116,6 +121,16 @@ func (s *sample) rest(b []byte, i, end int, known uint64) bool {
 		}
 	}
 	return true
+}
+
+// gather puts labels or references behind others of the same series, which are those
+// gathered already if apart is set.
+func (d *decoder) gather(first []byte, apart bool, more []byte) []byte {
+	if !apart {
+		d.gathered = append(d.gathered[:0], first...)
+	}
+	d.gathered = append(d.gathered, more...)
+	return d.gathered
 }
 
 // add takes the samples of one series.
@@ -190,20 +205,20 @@ func (d *decoder) untimely() error {
 	return last
 }
 
-// labelText returns the labels of a series for a message.
+// labelText returns the beginning of the labels of a series, for a message.
 func labelText(tags []sydradb.Tag) string {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, t := range tags {
+	const enough = 100
+	b := []byte{'{'}
+	for i := 0; i < len(tags) && len(b) < enough; i++ {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		b.WriteString(t.Key)
-		b.WriteByte('=')
-		b.WriteString(t.Value)
+		key, value := tags[i].Key, tags[i].Value
+		b = append(b, key[:min(len(key), enough)]...)
+		b = append(b, '=')
+		b = append(b, value[:min(len(value), enough)]...)
 	}
-	b.WriteByte('}')
-	return b.String()
+	return string(append(b, '}'))
 }
 
 // end counts what is never stored.

@@ -84,6 +84,7 @@ func (r *request1) timeSeries(from, end int) bool {
 	d.samples = d.samples[:0]
 	n, i := r.guess(from, end)
 	var labels []byte
+	apart := false // labels are in d.gathered
 	if n < 0 {
 		if i = endOfLabels(b, from, end); i == 0 {
 			return false
@@ -110,10 +111,8 @@ func (r *request1) timeSeries(from, end int) bool {
 			if n >= 0 {
 				labels, n = r.table.keys.Key(uint32(n)), -1
 			}
-			d.gathered = append(d.gathered[:0], labels...)
 			if _, next = span(b, next, end); next != 0 {
-				d.gathered = append(d.gathered, b[i:next]...)
-				labels = d.gathered
+				labels, apart = d.gather(labels, apart, b[i:next]), true
 			}
 		default:
 			next = skip(b, next, end, tag, 4)

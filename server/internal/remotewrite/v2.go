@@ -15,8 +15,10 @@ type request2 struct {
 	body   []byte
 	locked bool
 	epoch  int // of table, when the symbols got their numbers
+	tries  int // how often they did
 	last   int // number of the last key that was found, -1 without one
 	meta   metadata2
+	texts  []string // of the symbols that were needed, nil at first
 }
 
 // decode2 reads a Request.
@@ -97,22 +99,18 @@ func (r *request2) unlock() {
 	}
 }
 
+// maxTries is how often the symbols of a request get numbers. A request with more symbols
+// than there is room for wears the table out with each series that it puts there; it then
+// goes on without the table, rather than look all of them up again each time.
+const maxTries = 3
+
 // number looks the symbols up and adds what is missing, then takes the lock.
 func (r *request2) number() {
-	for {
+	for r.tries < maxTries {
+		r.tries++
 		r.table.mu.RLock()
 		r.locked = true
-		r.epoch, r.last = r.table.epoch, -1
-		missing := false
-		r.numbers = r.numbers[:0]
-		for _, p := range r.places {
-			n, found := r.table.symbols.Find(r.body[p.from:p.to])
-			if !found {
-				n, missing = unknown, true
-			}
-			r.numbers = append(r.numbers, n)
-		}
-		if !missing {
+		if r.findSymbols() {
 			return
 		}
 		r.unlock()
@@ -125,6 +123,31 @@ func (r *request2) number() {
 			r.unlock()
 		}
 	}
+	if r.tries == maxTries {
+		r.tries++
+		r.numbers = r.numbers[:0]
+		for range r.places {
+			r.numbers = append(r.numbers, unknown)
+		}
+	}
+	r.table.mu.RLock()
+	r.locked = true
+	r.epoch, r.last = r.table.epoch, -1
+}
+
+// findSymbols looks the symbols up. It reports whether all of them have numbers.
+func (r *request2) findSymbols() bool {
+	r.epoch, r.last = r.table.epoch, -1
+	all := true
+	r.numbers = r.numbers[:0]
+	for _, p := range r.places {
+		n, found := r.table.symbols.Find(r.body[p.from:p.to])
+		if !found {
+			n, all = unknown, false
+		}
+		r.numbers = append(r.numbers, n)
+	}
+	return all
 }
 
 // addSymbols gives numbers to the symbols that have none. It reports whether the other
@@ -158,6 +181,7 @@ func (r *request2) timeSeries(i, end int) bool {
 	d.samples = d.samples[:0]
 	r.meta = metadata2{}
 	var refs []byte
+	apart := false // refs are in d.gathered
 	for i < end {
 		tag, next := uint64(b[i]), i+1
 		if tag >= 0x80 {
@@ -171,11 +195,11 @@ func (r *request2) timeSeries(i, end int) bool {
 			if i, next = span(b, i, end); refs == nil {
 				refs = b[i:next]
 			} else {
-				refs = d.gather(refs, b[i:next])
+				refs, apart = d.gather(refs, apart, b[i:next]), true
 			}
 		case tagOf(1, wireVarint):
 			if _, next = uvarint(b, i, end); next != 0 {
-				refs = d.gather(refs, b[i:next])
+				refs, apart = d.gather(refs, apart, b[i:next]), true
 			}
 		case tagOf(2, wireBytes):
 			next = d.sample(b, i, end, 3)
@@ -198,12 +222,6 @@ func (r *request2) timeSeries(i, end int) bool {
 		}
 	}
 	return r.storeSeries(refs)
-}
-
-// gather puts references behind others that stood elsewhere.
-func (d *decoder) gather(refs, more []byte) []byte {
-	d.gathered = append(append(d.gathered[:0], refs...), more...)
-	return d.gathered
 }
 
 // storeSeries adds the samples that were read to the series that refs name. False means
@@ -289,6 +307,10 @@ func (r *request2) resolveNew(refs, key []byte, fault fault) {
 		d.refuse(refuseReferences)
 		return
 	}
+	if len(refs) > maxReferences {
+		d.refuse(refuseMany)
+		return
+	}
 	for i := 0; i < len(refs); {
 		var name, value uint64
 		name, i = uvarint(refs, i, len(refs))
@@ -312,10 +334,18 @@ func (r *request2) resolveNew(refs, key []byte, fault fault) {
 	}
 }
 
-// symbol returns a symbol of the request, "" if there is none.
+// symbol returns a symbol of the request, "" if there is none. It is made once: few bytes of
+// references can ask for a large one any number of times.
 func (r *request2) symbol(ref uint32) string {
 	if int(ref) >= len(r.places) {
 		return ""
 	}
-	return string(r.body[r.places[ref].from:r.places[ref].to])
+	p := r.places[ref]
+	if r.texts == nil {
+		r.texts = make([]string, len(r.places))
+	}
+	if r.texts[ref] == "" {
+		r.texts[ref] = string(r.body[p.from:p.to])
+	}
+	return r.texts[ref]
 }

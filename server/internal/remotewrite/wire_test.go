@@ -302,6 +302,71 @@ func TestConcurrentRequests(t *testing.T) {
 	}
 }
 
+// A request with far more symbols than there is room for must not look all of them up again
+// for each of its series.
+func TestSymbolsBeyondTheTable(t *testing.T) {
+	f := openDefault(t)
+	f.h.table2.symbols = handles.NewTable(8, 1<<20)
+	table := message(message(message(nil, 4, nil), 4, []byte(nameLabel)), 4, []byte("x"))
+	const n = 100
+	for i := range n {
+		table = message(table, 4, fmt.Append(nil, "s", i))
+	}
+	var series []byte
+	for i := range uint64(3 * n) {
+		refs := protowire.AppendVarint([]byte{1}, 3+i%n)
+		series = message(series, 5, message(message(nil, 1, refs), 2, encodePoint(point{ms, float64(i)})))
+	}
+	for range 3 {
+		before := f.h.table2.epoch
+		if w := f.post(type2, append(slices.Clone(table), series...)); w.Code != 204 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		if emptied := f.h.table2.epoch - before; emptied > maxTries+1 {
+			t.Errorf("one request emptied the table %d times", emptied)
+		}
+	}
+	if got := f.stored(); len(got) != n || got[0] != "s0 0 200" {
+		t.Errorf("%d points stored, the first is %s", len(got), got[0])
+	}
+}
+
+// A few bytes can ask for much: large symbols many times, and labels in many parts.
+func TestBombs(t *testing.T) {
+	large := bytes.Repeat([]byte("x"), 1<<20)
+	table := message(message(message(message(message(nil, 4, nil), 4, []byte(nameLabel)), 4, []byte("a")), 4, large), 4, slices.Concat(large, []byte("y")))
+	sample := message(nil, 2, encodePoint(point{ms, 1}))
+	parts := bytes.Repeat(number(nil, 1, 2), 1<<18)
+	labels := bytes.Repeat(slices.Concat(message(nil, 1, message(nil, 1, []byte("x"))), message(nil, 2, nil)), 1<<15)
+	var values, help []byte
+	for i := range uint64(1 << 12) {
+		values = message(values, 5, slices.Concat(message(nil, 1, []byte{1, 2, 3, 3 + byte(i%2)}), sample))
+		help = message(help, 5, slices.Concat(message(nil, 1, []byte{1, 2}), sample, message(nil, 5, number(number(nil, 1, 1), 3, 3+i%2))))
+	}
+	for what, tt := range map[string]struct {
+		protocol string
+		body     []byte
+	}{
+		"large values":      {protocol2, slices.Concat(table, values)},
+		"large help":        {protocol2, slices.Concat(table, help)},
+		"many references":   {protocol2, slices.Concat(table, message(nil, 5, slices.Concat(message(nil, 1, bytes.Repeat([]byte{3}, 1<<20)), sample)))},
+		"single references": {protocol2, slices.Concat(table, message(nil, 5, slices.Concat(parts, sample)))},
+		"labels apart":      {protocol1, message(nil, 1, labels)},
+	} {
+		f := openDefault(t)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := f.h.intake.Begin(tt.protocol)
+		err := f.h.decode(r, tt.protocol, tt.body)
+		runtime.ReadMemStats(&after)
+		r.End()
+		if taken := int(after.TotalAlloc - before.TotalAlloc); err != nil || taken > 40*len(tt.body)+32<<20 {
+			t.Errorf("%s: %d bytes taken for %d (%v)", what, taken, len(tt.body), err)
+		}
+		f.expectFine()
+	}
+}
+
 func TestNoAllocationPerPoint(t *testing.T) {
 	f := openDefault(t)
 	all := devops(100, ms)
