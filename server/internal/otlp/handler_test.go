@@ -278,6 +278,7 @@ func TestPartialSuccess(t *testing.T) {
 			p := ms.AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty()
 			p.SetTimestamp(pcommon.NewTimestampFromTime(at))
 		}, 1, "no value"},
+		{"long name", func(ms pmetric.MetricSlice) { gauge(ms, strings.Repeat("x", maxName+1), at, 1) }, 1, "4 KiB"},
 		{"no name", func(ms pmetric.MetricSlice) { gauge(ms, "", at, 1) }, 1, ""},
 		{"attribute without a name", func(ms pmetric.MetricSlice) { gauge(ms, "x", at, 1).Attributes().PutStr("", "v") }, 1, ""},
 		{"long value", func(ms pmetric.MetricSlice) {
@@ -304,6 +305,25 @@ func TestPartialSuccess(t *testing.T) {
 			f.expect("better 0 8", "good 0 7")
 			f.expectFine()
 		})
+	}
+}
+
+// The attributes of a resource are repeated by each of its data points.
+func TestLargeResource(t *testing.T) {
+	many := map[string]any{}
+	for i := range 30 {
+		many[fmt.Sprint("a", i)] = strings.Repeat("x", 4000)
+	}
+	for _, attributes := range []map[string]any{{"service.name": strings.Repeat("x", 1<<20)}, many} {
+		f := open(t, intake.DefaultLimits())
+		md := pmetric.NewMetrics()
+		sum(metrics(md, attributes), "x", pmetric.AggregationTemporalityCumulative, 1, 2)
+		gauge(metrics(md, nil), "good", at, 7)
+		if rejected, message := partial(t, f.post(md)); rejected != 2 || !strings.Contains(message, "64 KiB in all") {
+			t.Errorf("%d rejected: %s", rejected, message)
+		}
+		f.expect("good 0 7")
+		f.expectFine()
 	}
 }
 
