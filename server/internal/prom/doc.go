@@ -7,6 +7,13 @@
 // of one millisecond the last one shows. The name of a series is its label __name__. Native
 // histograms, exemplars and start timestamps are not stored and so never in an answer.
 //
+// In two ways this is not Prometheus as it is set up by default: names are dropped at the
+// end of a query, not by each function, and what is grouped by __name__ keeps its name.
+//
+// A query over a limit (text, steps of a subquery, series, samples read or held) is answered
+// with 422, one that takes too long with 503, and one that cannot be understood, or has more
+// than 11,000 steps, with 400. Damaged or failing storage is 500.
+//
 // Everything that changes with Prometheus' releases is in api_prometheus.go.
 //
 // An [API] is safe for concurrent use. A querier, what it selects and its iterators belong
