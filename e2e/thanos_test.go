@@ -120,6 +120,7 @@ func testDedup(t *testing.T, q api, base, end int64) {
 		if len(samples) < thanosPoints-30 {
 			t.Errorf("%s: %d samples of %d", room, len(samples), thanosPoints)
 		}
+		t.Logf("%s: %d samples of %d after deduplication", room, len(samples), thanosPoints)
 		for i, s := range samples {
 			if s.V != fmt.Sprint((s.T-base)/1000) {
 				t.Errorf("%s: %v is not what was written", room, s)
@@ -152,6 +153,10 @@ func testDedup(t *testing.T, q api, base, end int64) {
 		if len(got) != 1 {
 			t.Errorf("%s, dedup %v: %v", one.expr, one.dedup, got)
 		}
+	}
+	// With a name, a selection by external labels is one; alone, Thanos has nothing to ask for.
+	if got, err := q.dedup(t, `{cluster="a"}`, base+50_500, true); err == nil && len(got) > 0 {
+		t.Errorf("external labels alone: %v; the page says that there is no answer", got)
 	}
 	// Where a replica has its hole, the other answers.
 	steps, err := q.queryRange(t.Context(), `sum by (room) (temp)`, base+500, end, 10*time.Second)
