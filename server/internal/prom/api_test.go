@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -219,4 +220,32 @@ func TestExternalLabelsInRemoteRead(t *testing.T) {
 			t.Errorf("%v: got %q, want %q", kind, got, want)
 		}
 	}
+}
+
+// TestManyAtATime queries while points are written, flushed and deleted.
+func TestManyAtATime(t *testing.T) {
+	db := openDB(t)
+	crowd(t, db, 20, 500)
+	s := serve(t, Config{DB: db})
+	var wg sync.WaitGroup
+	for _, query := range []string{`count(m)`, `sum(max_over_time(m[1h]))`, `max(timestamp(m))`, `count(rate(m[10m]) or m)`} {
+		wg.Go(func() {
+			for range 10 {
+				// A status of 429 is right, too: only so many queries run at a time.
+				if status, body := s.get("/api/v1/query", "query", query, "time", "4000"); status != 429 && (status != 200 || !strings.Contains(body, `"value":[4000`)) {
+					t.Errorf("%s: %d %s", query, status, body)
+				}
+			}
+		})
+	}
+	for i := range 10 {
+		write(t, db, `m{i="x"}`, float64(4_000_000+i), 1)
+		if err := db.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if status, body := s.post("/api/v1/admin/tsdb/delete_series", "match[]", `m{i="x"}`); status != 204 {
+			t.Errorf("deletion: %d %s", status, body)
+		}
+	}
+	wg.Wait()
 }
