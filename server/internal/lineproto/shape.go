@@ -99,8 +99,8 @@ type entry struct {
 	missed atomic.Int32      // changes: fields that were new to it since it was made
 
 	// next changes: it is the entry of the line that followed the last time, a good guess
-	// for who keeps to an order. A stale entry has none, so that guesses keep alive no more
-	// entries than the table has.
+	// for who keeps to an order. It is cleared when the entry leaves the table, so that
+	// guesses do not keep alive chains of entries that were forgotten.
 	next atomic.Pointer[entry]
 }
 
