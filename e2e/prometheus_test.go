@@ -316,8 +316,20 @@ func testVmctl(t *testing.T, dir string, theirs api, begin, end int64) {
 	output(t, "script", "-qec", filepath.Dir(tool(t, "vmctl"))+"/"+command, "/dev/null")
 	selector := everything + "[" + all(begin, end) + "]"
 	want, got := theirs.mustQuery(t, selector, end), into.mustQuery(t, selector, end)
+	// What vmctl reads as the mark that a series ends, it writes as NaN: JSON has no other. Those
+	// are more than Prometheus shows, and all that may be.
+	marks := 0
+	for key, samples := range got {
+		got[key] = slices.DeleteFunc(samples, func(s sample) bool {
+			mark := s.V == "NaN" && !slices.Contains(want[key], s)
+			if mark {
+				marks++
+			}
+			return mark
+		})
+	}
 	if err := compare(want, got, 0); err != nil {
 		t.Error(err)
 	}
-	t.Logf("%d samples came over", got.points())
+	t.Logf("%d samples came over, and %d marks as NaN", got.points(), marks)
 }
