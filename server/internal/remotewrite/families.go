@@ -1,6 +1,7 @@
 package remotewrite
 
 import (
+	"bytes"
 	"sync/atomic"
 
 	"github.com/sydradb/sydradb"
@@ -11,6 +12,22 @@ import (
 type metadata2 struct {
 	typ        uint64
 	help, unit uint32 // references
+}
+
+// readMetadata reads a Metadata. Series of a family, which stand beside one another, have
+// equal ones.
+func (r *request2) readMetadata(b []byte, i, end int) bool {
+	if r.meta != (metadata2{}) { // there is another one, which this one adds to
+		return r.meta.read(b, i, end)
+	}
+	if text := b[i:end]; !bytes.Equal(text, r.text) {
+		if !r.meta.read(b, i, end) {
+			return false
+		}
+		r.text, r.parsed = text, r.meta
+	}
+	r.meta = r.parsed
+	return true
 }
 
 // read reads a Metadata.

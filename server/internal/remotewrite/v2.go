@@ -18,7 +18,9 @@ type request2 struct {
 	tries  int // how often they did
 	last   int // number of the last key that was found, -1 without one
 	meta   metadata2
-	texts  []string // of the symbols that were needed, nil at first
+	text   []byte    // the last Metadata as it stands in body, nil before the first
+	parsed metadata2 // what it says
+	texts  []string  // of the symbols that were needed, nil at first
 }
 
 // decode2 reads a Request.
@@ -211,7 +213,7 @@ func (r *request2) timeSeries(i, end int) bool {
 			_, next = span(b, i, end)
 		case tagOf(5, wireBytes):
 			i, next = span(b, i, end)
-			if next != 0 && !r.meta.read(b, i, next) {
+			if next != 0 && !r.readMetadata(b, i, next) {
 				return false
 			}
 		default:
@@ -227,6 +229,12 @@ func (r *request2) timeSeries(i, end int) bool {
 // storeSeries adds the samples that were read to the series that refs name. False means
 // that refs are no numbers.
 func (r *request2) storeSeries(refs []byte) bool {
+	if r.last >= 0 {
+		if n, guess := r.table.after(r.last); r.names(refs, guess) {
+			r.storeKnown(n)
+			return true
+		}
+	}
 	key, fault := r.keyOf(refs)
 	switch {
 	case fault == faultWire:
@@ -235,16 +243,46 @@ func (r *request2) storeSeries(refs []byte) bool {
 		return true
 	case fault == faultNone:
 		if n := r.table.find(r.last, key); n >= 0 {
-			r.last = n
-			r.add(r.table.series[n])
-			if r.meta != (metadata2{}) {
-				r.describe(n)
-			}
+			r.storeKnown(n)
 			return true
 		}
 	}
 	r.resolveNew(refs, key, fault)
 	return true
+}
+
+// storeKnown adds the samples to the series with a number.
+func (r *request2) storeKnown(n int) {
+	if len(r.samples) == 0 {
+		return
+	}
+	r.last = n
+	r.add(r.table.series[n])
+	if r.meta != (metadata2{}) {
+		r.describe(n)
+	}
+}
+
+// names reports whether the symbols at refs make this key, sparing keyOf if a guess is
+// right. It need not know references of more than two bytes.
+func (r *request2) names(refs, key []byte) bool {
+	numbers := r.numbers
+	for i := 0; i < len(refs); {
+		ref := uint(refs[i])
+		i++
+		if ref >= 0x80 {
+			if i == len(refs) || refs[i] >= 0x80 {
+				return false
+			}
+			ref = ref&0x7f | uint(refs[i])<<7
+			i++
+		}
+		if len(key) < 4 || ref >= uint(len(numbers)) || numbers[ref] != binary.LittleEndian.Uint32(key) {
+			return false
+		}
+		key = key[4:]
+	}
+	return len(key) == 0
 }
 
 // What can be wrong with references.
