@@ -1,17 +1,15 @@
 package prom
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"math"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/upkeep"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
@@ -92,13 +90,8 @@ func (a *API) snapshot(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, r, badRequest("the database is in memory only, so there is nowhere to write a snapshot"))
 		return
 	}
-	var salt [4]byte
-	if _, err := rand.Read(salt[:]); err != nil {
-		web.Fail(w, r, err)
-		return
-	}
-	name := time.Now().UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(salt[:])
-	if err := a.config.DB.Snapshot(r.Context(), filepath.Join(a.config.DataDir, "snapshots", name)); err != nil {
+	name, err := upkeep.Snapshot(r.Context(), a.config.DB, a.config.DataDir, time.Now())
+	if err != nil {
 		web.Fail(w, r, err)
 		return
 	}

@@ -102,6 +102,12 @@ func TestPathsWithoutARoute(t *testing.T) {
 		"POST /api/v2/write":     `503  {"code":"unavailable","message":"the server is starting`,
 		"POST /api/v1/ingest":    `503  {"error":{"code":"starting"`,
 		"GET /api/v1/query/find": `503  {"error":{"code":"starting"`,
+
+		"POST /influx/api/v2/write":        `503  {"code":"unavailable","message":"the server is starting`,
+		"GET /influx/ping":                 `503  {"error":"the server is starting`,
+		"GET /api/v1/query/select":         `503  {"error":{"code":"starting"`,
+		"POST /api/v1/admin/delete":        `503  {"error":{"code":"starting"`,
+		"POST /api/v1/admin/tsdb/snapshot": `503  {"status":"error"`,
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		if got := ask(method, path); !strings.HasPrefix(got, want) {

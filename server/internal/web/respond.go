@@ -79,7 +79,7 @@ func (e *Error) body(style ErrorStyle, path string) any {
 	case Prometheus:
 		return prometheusError{"error", e.prometheusType(), e.Message}
 	case Influx:
-		if strings.HasPrefix(path, "/api/v2/") {
+		if strings.HasPrefix(strings.TrimPrefix(path, "/influx"), "/api/v2/") {
 			return influxError{Code: e.influxCode(), Message: e.Message}
 		}
 		return influxError{Error: e.Message}

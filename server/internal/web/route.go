@@ -63,17 +63,15 @@ func (s *Server) newMux(groups [][]Route) (mux *http.ServeMux, err error) {
 
 // styleOf guesses the style of a path that has no route, or none yet.
 func styleOf(path string) ErrorStyle {
-	switch path {
-	case "/write", "/query", "/ping", "/influx/write", "/influx/query":
+	influx := strings.TrimPrefix(path, "/influx")
+	switch rest, versioned := strings.CutPrefix(path, "/api/v1/"); {
+	case influx == "/write", influx == "/query", influx == "/ping", strings.HasPrefix(influx, "/api/v2/"):
 		return Influx
-	case "/api/v1/ingest", "/api/v1/import", "/api/v1/stats", "/api/v1/query/range", "/api/v1/query/find",
-		"/api/v1/admin/flush", "/api/v1/admin/compact", "/api/v1/admin/retain":
+	case rest == "ingest", rest == "import", rest == "stats", strings.HasPrefix(rest, "query/"):
 		return Native
-	}
-	switch {
-	case strings.HasPrefix(path, "/api/v2/"):
-		return Influx
-	case strings.HasPrefix(path, "/api/v1/"):
+	case strings.HasPrefix(rest, "admin/") && !strings.HasPrefix(rest, "admin/tsdb/"):
+		return Native
+	case versioned:
 		return Prometheus
 	}
 	return Native
