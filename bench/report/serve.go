@@ -190,13 +190,13 @@ func (r *Serve) table(b *strings.Builder, rows []served) {
 	}
 }
 
-// of returns a figure of a server.
+// of returns a figure of a server. A question that failed has none, but others may.
 func (r *Serve) of(f *served, server string) spread {
 	format := f.format
 	var values []float64
 	for i := range r.Results {
 		result := &r.Results[i]
-		if result.Server != server || result.Phase != f.phase || result.Error != "" {
+		if result.Server != server || result.Phase != f.phase || result.Error != "" && f.phase != "ask" {
 			continue
 		}
 		if format == "" {

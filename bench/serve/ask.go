@@ -33,14 +33,15 @@ func (p *Plan) ask(ctx context.Context, kind *target.Kind, dir string, r *Result
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	t := newTable(p.Work())
+	var failed error
 	for _, q := range questions(p.Hosts) {
 		if err := p.askOne(ctx, s, &q, t, r); err != nil {
-			return fmt.Errorf("%s: %w", q.name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", q.name, err))
 		}
 	}
 	peak, err := s.Peak()
 	r.value("peak memory", float64(peak))
-	return err
+	return errors.Join(failed, err)
 }
 
 // askOne measures one question.
@@ -87,13 +88,16 @@ func (p *Plan) askOne(ctx context.Context, s *target.Server, q *question, t *tab
 	if err != nil {
 		return err
 	}
+	if err := q.check(answer, t, start); err != nil {
+		return err
+	}
 	slices.Sort(walls)
 	r.Measures = append(r.Measures, race.Measure{
 		Name: q.name, CPU: float64(cpu) / float64(len(walls)), Wall: float64(walls[len(walls)/2]),
 	})
 	r.value(q.name+": bytes", float64(len(answer)))
 	r.value(q.name+": asked", float64(len(walls)))
-	return q.check(answer, t, start)
+	return nil
 }
 
 // form returns the query string from start on, in seconds.

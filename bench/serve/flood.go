@@ -12,9 +12,6 @@ import (
 // before it acknowledges it, so that the disk is what is waited for, and measures the most
 // memory that it ever held.
 func (p *Plan) flood(ctx context.Context, kind *target.Kind, format wire.Format, dir string, r *Result) (err error) {
-	if len(kind.Slow) == 0 {
-		return nil // nothing to be learnt
-	}
 	slow := *kind
 	slow.Command = func(dir, address string) []string { return append(kind.Command(dir, address), kind.Slow...) }
 	s, err := target.Start(ctx, &slow, dir)
@@ -30,7 +27,7 @@ func (p *Plan) flood(ctx context.Context, kind *target.Kind, format wire.Format,
 	if err != nil {
 		return err
 	}
-	sent, err := p.send(ctx, s, format, p.Flood)
+	sent, err := p.send(ctx, s, format, p.Flood, false)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (p *Plan) load(ctx context.Context, kind *target.Kind, format wire.Format, 
 	if err != nil {
 		return err
 	}
-	sent, err := p.send(ctx, s, format, p.Clients)
+	sent, err := p.send(ctx, s, format, p.Clients, true)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type Plan struct {
 	Hosts   int
 	Steps   int // scrapes, 10 s apart
 	Each    int // series in a request; 0 is what is usual in the format
-	Clients int // connections that send at the same time
+	Clients int // connections that send at the same time, each with series of its own
 	Flood   int // those of a flood
 	Runs    int
 	Procs   int    // GOMAXPROCS of the server while it is loaded; 0 is its default
@@ -74,12 +74,15 @@ func (p *Plan) Run(ctx context.Context) ([]Result, error) {
 	}
 	var out []Result
 	for run := 1; run <= p.Runs; run++ {
-		for i, format := range p.Formats {
+		asked := map[*target.Kind]bool{}
+		for _, format := range p.Formats {
 			for _, kind := range p.Kinds {
-				if kind.Write[format.Name] == "" {
+				if kind.Write[format.Name] == "" || kind.Once && run > 1 {
 					continue
 				}
-				for _, r := range p.life(ctx, kind, format, dir, i == 0) {
+				first := !asked[kind]
+				asked[kind] = true
+				for _, r := range p.life(ctx, kind, format, dir, first) {
 					r.Run = run
 					out = append(out, r)
 				}
@@ -116,7 +119,7 @@ func (p *Plan) life(ctx context.Context, kind *target.Kind, format wire.Format, 
 		}
 		_ = os.RemoveAll(db)
 	}
-	if wanted("flood") {
+	if wanted("flood") && len(kind.Slow) > 0 {
 		phase("flood", func(ctx context.Context, r *Result) error { return p.flood(ctx, kind, format, db, r) })
 		_ = os.RemoveAll(db)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	ahead      = 8                     // requests that are made before they can be sent
+	ahead      = 8                     // requests of a connection that are made before they can be sent
 	againAfter = 10 * time.Millisecond // when a server is busy
 )
 
@@ -35,15 +35,16 @@ type sender struct {
 	path   string
 	header map[string]string
 	writer *wire.Writer
-	made   chan request // to be sent
-	used   chan request // whose memory is free
+	made   []chan request // to be sent, by connection if in order
+	used   chan request   // whose memory is free
 
 	points, requests, bytes, busy atomic.Int64
 }
 
-// send sends the whole load over so many connections, as fast as the server takes it. With
-// one, requests arrive in their order.
-func (p *Plan) send(ctx context.Context, s *target.Server, format wire.Format, clients int) (sent, error) {
+// send sends the whole load over so many connections, as fast as the server takes it. In
+// order, each has series of its own, as in Prometheus, and there are no more of them than
+// requests in a scrape; else whichever is free sends the next request.
+func (p *Plan) send(ctx context.Context, s *target.Server, format wire.Format, clients int, inOrder bool) (sent, error) {
 	each := p.Each
 	if each == 0 {
 		each = format.Each
@@ -52,9 +53,18 @@ func (p *Plan) send(ctx context.Context, s *target.Server, format wire.Format, c
 	if err != nil {
 		return sent{}, err
 	}
+	lines := 1
+	if inOrder {
+		clients = min(clients, w.Parts())
+		lines = clients
+	}
 	out := &sender{
 		server: s, path: s.Kind.Write[format.Name], header: format.Header, writer: w,
-		made: make(chan request, ahead), used: make(chan request, ahead+clients+1),
+		made: make([]chan request, lines),
+		used: make(chan request, lines*ahead+clients+1),
+	}
+	for i := range out.made {
+		out.made[i] = make(chan request, ahead)
 	}
 	for range cap(out.used) {
 		out.used <- request{}
@@ -67,9 +77,9 @@ func (p *Plan) send(ctx context.Context, s *target.Server, format wire.Format, c
 			stop(err)
 		}
 	})
-	for range clients {
+	for i := range clients {
 		group.Go(func() {
-			if err := out.post(ctx); err != nil {
+			if err := out.post(ctx, out.made[i%lines]); err != nil {
 				stop(err)
 			}
 		})
@@ -80,8 +90,12 @@ func (p *Plan) send(ctx context.Context, s *target.Server, format wire.Format, c
 
 // make makes the requests.
 func (s *sender) make(ctx context.Context) error {
-	defer close(s.made)
-	for {
+	defer func() {
+		for _, made := range s.made {
+			close(made)
+		}
+	}()
+	for part := 0; ; part = (part + 1) % s.writer.Parts() {
 		var r request
 		select {
 		case r = <-s.used:
@@ -93,7 +107,7 @@ func (s *sender) make(ctx context.Context) error {
 			return err
 		}
 		select {
-		case s.made <- r:
+		case s.made[part%len(s.made)] <- r:
 		case <-ctx.Done():
 			return nil
 		}
@@ -101,8 +115,8 @@ func (s *sender) make(ctx context.Context) error {
 }
 
 // post sends requests, one after the other, over a connection.
-func (s *sender) post(ctx context.Context) error {
-	for r := range s.made {
+func (s *sender) post(ctx context.Context, made <-chan request) error {
+	for r := range made {
 		for {
 			_, err := s.server.Do(ctx, http.MethodPost, s.path, s.header, r.body)
 			if err == nil {

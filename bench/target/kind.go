@@ -21,6 +21,7 @@ type Kind struct {
 	Flush   string            // path to POST to, so that all points go to files; "" for none
 	Compact string            // the same for merging
 	Later   bool              // the answer to Compact comes before it is done
+	Once    bool              // one run has to do
 	Query   string            // path of range queries
 	Slow    []string          // arguments with which each batch is synced to the disk
 	// Part says what a file below dir is for. Files that are for nothing else are Log.
@@ -58,7 +59,7 @@ func Sydra(program string, more ...string) *Kind {
 // Prometheus returns Prometheus as a receiver of remote write.
 func Prometheus(program string) *Kind {
 	return &Kind{
-		Name: "prometheus", Program: program, Version: []string{"--version"},
+		Name: "prometheus", Program: program, Version: []string{"--version"}, Once: true,
 		Command: func(dir, address string) []string {
 			return []string{
 				"--config.file=/dev/null", "--storage.tsdb.path=" + dir, "--web.listen-address=" + address,
@@ -84,7 +85,7 @@ func Prometheus(program string) *Kind {
 // Victoria returns VictoriaMetrics, as one node.
 func Victoria(program string) *Kind {
 	return &Kind{
-		Name: "victoriametrics", Program: program, Version: []string{"-version"},
+		Name: "victoriametrics", Program: program, Version: []string{"-version"}, Once: true,
 		Command: func(dir, address string) []string {
 			return []string{
 				"-storageDataPath=" + dir, "-httpListenAddr=" + address, "-retentionPeriod=100y", "-loggerLevel=WARN",

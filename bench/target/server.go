@@ -179,7 +179,7 @@ func (s *Server) Disk() (engine.Disk, error) { return engine.Files(s.Dir, s.Kind
 func (k *Kind) Describe() string {
 	text, err := exec.Command(k.Program, k.Version...).CombinedOutput()
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
-	if err != nil && line == "" {
+	if err != nil || line == "" {
 		return "unknown"
 	}
 	return line

@@ -107,6 +107,9 @@ func NewWriter(f Format, load *workload.Workload, each int) (*Writer, error) {
 	return w, nil
 }
 
+// Parts returns how many requests a scrape is, each of them of the same series every time.
+func (w *Writer) Parts() int { return len(w.parts) }
+
 // Next returns the next body, in the memory of dst if that is large enough, and how many
 // points are in it: none at the end.
 func (w *Writer) Next(dst []byte) (body []byte, points int, err error) {

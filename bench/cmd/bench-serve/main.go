@@ -35,7 +35,7 @@ func run() error {
 	flag.IntVar(&plan.Hosts, "hosts", 500, "hosts, of ten series each")
 	hours := flag.Int("hours", 13, "hours of points at 10 s")
 	flag.IntVar(&plan.Each, "each", 0, "series in a request; 0 is 5,000 by line protocol, 2,000 by remote write")
-	flag.IntVar(&plan.Clients, "clients", 1, "connections that load at the same time")
+	flag.IntVar(&plan.Clients, "clients", 3, "connections that load at the same time, each with series of its own")
 	flag.IntVar(&plan.Flood, "flood", 16, "connections that flood at the same time")
 	flag.IntVar(&plan.Runs, "runs", 3, "runs of each")
 	flag.IntVar(&plan.Procs, "procs", 0, "GOMAXPROCS of the server while it is loaded; 0 is its default")
