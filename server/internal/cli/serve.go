@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 
 	"github.com/spf13/cobra"
 
@@ -75,10 +76,15 @@ func (a *App) serve(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	err := a.Serve(ctx, cfg, a.Err)
-	var invalid *config.InvalidError
+	var (
+		invalid *config.InvalidError
+		socket  *net.OpError
+	)
 	switch {
 	case errors.As(err, &invalid):
 		return &codedError{ExitUsage, err}
+	case errors.As(err, &socket) && socket.Op == "listen":
+		return hinted(err, "--listen HOST:PORT chooses another address; ss -ltnp shows who listens already, and ports below 1024 are not for everybody")
 	case errors.Is(err, sydradb.ErrCorrupt):
 		return hinted(err, "nothing was changed; %s", a.damageHint())
 	}

@@ -105,7 +105,7 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 	}
 	p.fails(ExitLocked, "", []string{"serve", "--listen", "127.0.0.1:0"}, "hint: another process has ./data open")
 	address := strings.TrimSpace(strings.TrimPrefix(string(line[:n]), "serving on http://"))
-	p.fails(ExitIO, "", []string{"serve", "--listen", address, "--data-dir", "other"}, "listen on "+address)
+	p.fails(ExitIO, "", []string{"serve", "--listen", address, "--data-dir", "other"}, "sydradb: listen tcp "+address+": ", "hint: --listen HOST:PORT")
 	if err := locked.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (n *Node) Open() (*sydradb.DB, error) {
 	defer n.mu.Unlock()
 	if err != nil {
 		n.status.State, n.status.Reason = Failed, "the database cannot be opened; the log of the server says why"
-		return nil, fmt.Errorf("open %s: %w", n.cfg.Dir, err)
+		return nil, err // which names the directory
 	}
 	n.db = db
 	n.status.Recovery.Done = n.status.Recovery.Total
@@ -136,6 +136,9 @@ func (n *Node) become(state State, reason string) {
 		return
 	}
 	n.status.State, n.status.Reason = state, reason
+	if n.db == nil {
+		return // it never served: who stops it tells why
+	}
 	level := slog.LevelInfo
 	if state == ReadOnly || state == Failed {
 		level = slog.LevelError

@@ -1,12 +1,15 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -112,6 +115,27 @@ func TestHold(t *testing.T) {
 	n.Release()
 	if got := ready(t, h).State; got != OK {
 		t.Errorf("released: %s", got)
+	}
+}
+
+// A database that cannot be opened is told of once, by its error, which names the directory
+// once; stopping then is no change of state that is worth a line.
+func TestDatabaseThatCannotBeOpened(t *testing.T) {
+	var log bytes.Buffer
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := New(Config{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if _, err := n.Open(); !errors.Is(err, sydradb.ErrNotDatabase) || strings.Count(err.Error(), dir) != 1 {
+		t.Errorf("the error: %v", err)
+	}
+	if got := n.Status().State; got != Failed {
+		t.Errorf("the state is %s", got)
+	}
+	n.Drain()
+	if got := n.Status().State; got != Draining || log.Len() > 0 {
+		t.Errorf("the state is %s, the log %q", got, &log)
 	}
 }
 

@@ -45,21 +45,23 @@ func (s *server) warn() {
 		s.logger.Warn("everybody who can reach this address may read, write and delete; set auth_token or tokens_file", "address", s.cfg.Address())
 	}
 	if s.cfg.File != "" && s.cfg.AuthToken != "" {
-		s.warnMode("the configuration file", s.cfg.File)
+		s.warnMode("the configuration file", s.cfg.File, 0o027, "chmod g-w,o= ")
 	}
-	s.warnMode("the data directory", s.cfg.DataDir)
+	s.warnMode("the data directory", s.cfg.DataDir, 0o077, "chmod go= ")
 }
 
-// warnMode warns if others than its owner have access to a file.
-func (s *server) warnMode(what, path string) {
+// warnMode warns if others have access to a file that they should not have: bits of its
+// mode that are in excess, which the command fix takes away. Of the configuration the group
+// may read, which is that of the server where the file is root's.
+func (s *server) warnMode(what, path string, excess fs.FileMode, fix string) {
 	info, err := os.Stat(path)
 	if err != nil || runtime.GOOS == "windows" {
 		return // it may be made only now
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if mode := info.Mode().Perm(); mode&excess != 0 {
 		if abs, err := filepath.Abs(path); err == nil {
 			path = abs
 		}
-		s.logger.Warn("others than its owner have access to "+what, "path", path, "mode", fs.FileMode(mode).String(), "fix", "chmod go= "+path)
+		s.logger.Warn("others than its owner have access to "+what, "path", path, "mode", fs.FileMode(mode).String(), "fix", fix+path)
 	}
 }

@@ -186,7 +186,7 @@ func TestErrorsOfTheStart(t *testing.T) {
 		cfg  *config.Config
 		want func(error) bool
 	}{
-		"address in use": {settings(t, func(c *config.Config) { c.Listen = strings.TrimPrefix(taken.url, "http://") }), func(err error) bool { return strings.Contains(err.Error(), "listen on") }},
+		"address in use": {settings(t, func(c *config.Config) { c.Listen = strings.TrimPrefix(taken.url, "http://") }), func(err error) bool { return strings.Contains(err.Error(), "listen tcp") }},
 		"locked":         {locked, func(err error) bool { return errors.Is(err, sydradb.ErrLocked) }},
 		"damaged":        {damaged, func(err error) bool { return errors.Is(err, sydradb.ErrCorrupt) }},
 		"short token":    {settings(t, func(c *config.Config) { c.AuthToken = "short" }), invalid},
@@ -228,6 +228,21 @@ func TestWarnings(t *testing.T) {
 	}
 	if strings.Contains(r.log.String(), "configuration file") {
 		t.Error("a warning about a file without a secret")
+	}
+}
+
+// The configuration may belong to root and be readable by the group of the server, as the
+// unit under deploy/ has it.
+func TestGroupMayReadConfiguration(t *testing.T) {
+	cfg := settings(t, func(cfg *config.Config) {
+		cfg.AuthToken = token
+		cfg.File = filepath.Join(filepath.Dir(cfg.DataDir), "sydradb.toml")
+	})
+	if err := os.WriteFile(cfg.File, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if r := start(t, cfg); strings.Contains(r.log.String(), "access to the configuration file") {
+		t.Errorf("a warning:\n%s", r.log)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func (s *Server) Listen(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, err // a *net.OpError, which says what failed and at which address
 	}
 	return netutil.LimitListener(l, s.limits.Connections), nil
 }
