@@ -55,6 +55,7 @@ func TestLimits(t *testing.T) {
 		{"text", "/api/v1/query", []string{"query", long, "time", "2000"}, 422, "more than 100"},
 		{"selectors", "/api/v1/series", []string{"match[]", long}, 422, "more than 100"},
 		{"selectors together", "/api/v1/labels", []string{"match[]", long[:60], "match[]", long[:60]}, 422, "more than 100"},
+		{"version", "/api/v1/query", []string{"query", "m", "at", "main~1"}, 400, "versions of the data are not there yet"},
 		{"steps", "/api/v1/query_range", []string{"query", `m{i="1"}`, "start", "0", "end", "11001", "step", "1"}, 400, "11,000 points"},
 		{"timeout", "/api/v1/query", []string{"query", `m{i="1"}`, "time", "100", "timeout", "0.000000001"}, 503, "timed out"},
 	} {

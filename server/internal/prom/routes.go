@@ -62,10 +62,14 @@ func (a *API) limited(h http.Handler) http.Handler {
 	})
 }
 
-// checkTexts refuses queries and selectors that are too long.
+// checkTexts refuses queries and selectors that are too long, and questions about versions
+// of the data.
 func (a *API) checkTexts(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return &web.Error{Status: http.StatusBadRequest, Code: web.CodeBadRequest, Message: "the form cannot be read: " + err.Error(), Err: err}
+	}
+	if r.Form.Has("at") {
+		return badRequest("at: versions of the data are not there yet; queries answer for the data as they are now")
 	}
 	for _, key := range []string{"query", "match[]"} {
 		total := 0

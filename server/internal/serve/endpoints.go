@@ -85,6 +85,7 @@ func (s *server) promAPI(db *sydradb.DB, families *metadata.Store) (*prom.API, e
 		DataDir:        s.cfg.DataDir,
 		Logger:         s.logger,
 		Registerer:     s.metrics.Registerer(),
+		OnError:        s.node.Report,
 		Metadata:       families,
 		ExternalLabels: s.cfg.ExternalLabels,
 		Version:        s.cfg.Version,
