@@ -170,6 +170,14 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 	}
 }
 
+// What is no address at all is not also said to need a token.
+func TestOneFaultOfAnAddress(t *testing.T) {
+	_, err := load(t, "", nil, "--listen=8099")
+	if err == nil || strings.Contains(err.Error(), "token") {
+		t.Error(err)
+	}
+}
+
 func TestFilesThatCannotBeRead(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if c, err := new(Loader).Load(environment()); err != nil || c.File != "" {

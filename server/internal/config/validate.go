@@ -65,7 +65,10 @@ func (c *Config) validate() error {
 			}
 		}
 	}
-	faults = append(faults, c.checkAddress(), c.checkAccess(), c.checkMemory(), c.checkLabels())
+	if c.DataDir == "" {
+		faults = append(faults, c.fault("data_dir", "want a directory"))
+	}
+	faults = append(faults, c.checkAddress(), c.checkTLS(), c.checkMemory(), c.checkLabels())
 	return errors.Join(faults...)
 }
 
@@ -97,6 +100,7 @@ func (c *Config) fault(key, format string, args ...any) error {
 	return fmt.Errorf("%s: %s = %s: %w", source, key, value, fmt.Errorf(format, args...))
 }
 
+// checkAddress refuses what is no address, and to let everybody in from everywhere.
 func (c *Config) checkAddress() error {
 	key := "listen"
 	if c.Listen == "" {
@@ -109,17 +113,14 @@ func (c *Config) checkAddress() error {
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return c.fault(key, "want a port from 0 to 65535")
 	}
-	if c.DataDir == "" {
-		return c.fault("data_dir", "want a directory")
+	if !c.Loopback() && c.AuthToken == "" && c.TokensFile == "" && !c.InsecureNoAuth {
+		return c.fault("listen", "an address that others can reach needs a token: set auth_token or tokens_file, or say --insecure-no-auth if everybody may read, write and delete")
 	}
 	return nil
 }
 
-// checkAccess refuses to let everybody in from everywhere.
-func (c *Config) checkAccess() error {
+func (c *Config) checkTLS() error {
 	switch {
-	case !c.Loopback() && c.AuthToken == "" && c.TokensFile == "" && !c.InsecureNoAuth:
-		return c.fault("listen", "an address that others can reach needs a token: set auth_token or tokens_file, or say --insecure-no-auth if everybody may read, write and delete")
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return errors.New("tls_cert and tls_key go together: set both or none")
 	case c.TLSClientCA != "" && c.TLSCert == "":

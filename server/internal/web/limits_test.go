@@ -249,7 +249,7 @@ func TestTokensAreAskedFor(t *testing.T) {
 		status                      int
 		body                        string
 	}{
-		{"GET", "/read", "", 401, `{"error":{"code":"unauthorized","message":"unauthorized","accepted":0,"rejected":{}}}`},
+		{"GET", "/read", "", 401, `{"error":{"code":"unauthorized","message":"unauthorized: want a token of this server, as Authorization: Bearer TOKEN","accepted":0,"rejected":{}}}`},
 		{"GET", "/read", reader, 200, ""},
 		{"GET", "/read", writer, 403, "it needs the scope read"},
 		{"GET", "/read?u=x&p=" + strings.Repeat("r", 32), "", 401, "unauthorized"},

@@ -193,7 +193,7 @@ func (s *Server) admit(c *call, route *Route, w http.ResponseWriter, r *http.Req
 	switch s.cfg.Guard.Check(r, route.Scope, route.Style == Influx) {
 	case auth.Unauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="sydradb", Basic realm="sydradb"`)
-		return &Error{Status: 401, Code: "unauthorized", Message: "unauthorized"}
+		return &Error{Status: 401, Code: "unauthorized", Message: "unauthorized: want a token of this server, as Authorization: Bearer TOKEN"}
 	case auth.Forbidden:
 		return &Error{Status: 403, Code: "forbidden", Message: "the token does not allow this: it needs the scope " + route.Scope.String()}
 	case auth.Throttled:
