@@ -194,6 +194,8 @@ func TestSameRemoteRead(t *testing.T) {
 		{StartTimestampMs: 0, EndTimestampMs: p.lastTime * 1000, Matchers: []*prompb.LabelMatcher{{Type: prompb.LabelMatcher_EQ, Name: "__name__", Value: "temperature"}}},
 		{StartTimestampMs: 1_000_000, EndTimestampMs: 2_000_000, Matchers: []*prompb.LabelMatcher{{Type: prompb.LabelMatcher_RE, Name: "job", Value: "j1|j2"}, {Type: prompb.LabelMatcher_EQ, Name: "node", Value: "n1"}}},
 		{StartTimestampMs: 0, EndTimestampMs: p.lastTime * 1000, Matchers: []*prompb.LabelMatcher{{Type: prompb.LabelMatcher_NEQ, Name: "Zone", Value: ""}}},
+		{StartTimestampMs: 0, EndTimestampMs: p.lastTime * 1000, Matchers: []*prompb.LabelMatcher{{Type: prompb.LabelMatcher_EQ, Name: "job", Value: "j1"}},
+			Hints: &prompb.ReadHints{StartMs: 0, EndMs: p.lastTime * 1000, Func: "series"}},
 	} {
 		for _, kind := range []prompb.ReadRequest_ResponseType{prompb.ReadRequest_SAMPLES, prompb.ReadRequest_STREAMED_XOR_CHUNKS} {
 			got, want := p.own.remoteRead(query, kind), p.prom.remoteRead(query, kind)
@@ -244,7 +246,7 @@ func (s *server) remoteRead(q *prompb.Query, kind prompb.ReadRequest_ResponseTyp
 			ms, v := it.At()
 			fmt.Fprintf(&line, " %d:%x", ms, math.Float64bits(v))
 		}
-		if n > 0 {
+		if n > 0 || q.Hints != nil { // which may want the labels only
 			lines = append(lines, line.String())
 		}
 	}

@@ -225,7 +225,14 @@ func sorted(names []string, hints *storage.LabelHints) []string {
 // chunkQuerier is a querier for those who want chunks. They are made one series at a time.
 type chunkQuerier struct{ *querier }
 
-// Select implements storage.ChunkQuerier.
+// Select implements storage.ChunkQuerier. Who reads chunks learns of a series by its first
+// one, so there are samples for those, too, who want none: a Prometheus that asks by
+// remote read for series.
 func (q *chunkQuerier) Select(ctx context.Context, sortSeries bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.ChunkSeriesSet {
+	if hints != nil && hints.Func == onlySeries {
+		all := *hints
+		all.Func = ""
+		hints = &all
+	}
 	return storage.NewSeriesSetToChunkSet(q.querier.Select(ctx, sortSeries, hints, matchers...))
 }
