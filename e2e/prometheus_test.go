@@ -165,7 +165,7 @@ func sameCatalog(t *testing.T, theirs, ours api, begin, end int64) {
 			return a.names(t.Context(), "/api/v1/label/"+label+"/values", window)
 		})
 	}
-	for _, selector := range []string{everything, `{job="prometheus",le!=""}`, `go_gc_duration_seconds{quantile=~"0|1"}`} {
+	for _, selector := range []string{everything, `{job="prometheus",le!=""}`, `go_gc_duration_seconds{quantile=~"0|0.0|1|1.0"}`} {
 		check("series of "+selector, func(a api) ([]string, error) { return a.series(t.Context(), selector, begin, end) })
 	}
 }
