@@ -242,6 +242,33 @@ func TestArchitecturePageHasTheLayers(t *testing.T) {
 	}
 }
 
+// The page names each package of the server, and no other.
+func TestArchitecturePageHasTheServer(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs/ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`server/internal/[^|]*)\\|").FindAllStringSubmatch(string(page), -1) {
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			named[strings.TrimPrefix(name[1], "server/internal/")] = true
+		}
+	}
+	packages, err := os.ReadDir(filepath.Join(root, "server/internal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range packages {
+		if !named[dir.Name()] {
+			t.Errorf("docs/ARCHITECTURE.md lacks server/internal/%s", dir.Name())
+		}
+		delete(named, dir.Name())
+	}
+	for name := range named {
+		t.Errorf("docs/ARCHITECTURE.md names server/internal/%s, which does not exist", name)
+	}
+}
+
 func TestForeignImports(t *testing.T) {
 	apply(t, foreign, (*file).inRoot, nil)
 
