@@ -78,7 +78,7 @@ Try, in another terminal:
     curl $url/api/v1/query -d 'query=room_temp'
 
   ${bold}draw the load of that machine${plain}
-    $shown query 'node_load1{host="edge-1"}' --url $url --last 10m --format chart
+    $shown query 'node_load1{host="edge-1"}' --url $url --last 1h --format chart
 
 Ctrl-C ends it.
 END
