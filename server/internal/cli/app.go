@@ -56,7 +56,8 @@ func (a *App) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sydradb",
 		Short: "A time-series database in a directory",
-		Long: `SydraDB keeps points, a time and a number each, in a directory.
+		Long: `SydraDB keeps points, a time and a number each, in a directory. Commands work on
+the directory, or with --url on a running server, which serve starts.
 
 Series have a name and tags and are selected by both: room.temp{floor="2"}.
 Times in arguments are Unix seconds (1694300000 or 1694300000.25), RFC 3339
