@@ -187,13 +187,18 @@ func TestLimits(t *testing.T) {
 }
 
 func TestTooOld(t *testing.T) {
-	db := open(t, sydradb.Options{Retention: time.Hour})
+	db := open(t, sydradb.Options{Retention: time.Hour, MaxSeries: 1})
 	if err := db.Retain(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	s := serve(t, db, intake.DefaultLimits())
 	now := time.Now().UnixNano()
-	got := send(t, s, "POST", "/write", fmt.Sprintf("m v=1 1\nm v=2 %d", now))
+	// A series that never gets a point takes up no room.
+	got := send(t, s, "POST", "/write", "old v=1 1")
+	if !strings.HasPrefix(got, `400 {"error":"partial write: line 1: field \"v\": old_v: 1970-01-01T00:00:00.000000001Z is older than what retention keeps`) || !strings.HasSuffix(got, `dropped=1"}`) {
+		t.Errorf("answer %s", got)
+	}
+	got = send(t, s, "POST", "/write", fmt.Sprintf("m v=2 %d\nm v=1 1", now))
 	if !strings.HasPrefix(got, `400 {"error":"partial write: m_v: 1970-01-01T00:00:00.000000001Z is older than what retention keeps`) || !strings.HasSuffix(got, `dropped=1"}`) {
 		t.Errorf("answer %s", got)
 	}

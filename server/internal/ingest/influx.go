@@ -24,7 +24,7 @@ func newInfluxParser(cache *Cache, o ParserOptions) *influxParser {
 }
 
 // Series implements lineproto.Resolver.
-func (c *Cache) Series(name string, tags []sydradb.Tag) (*sydradb.Series, error) {
+func (c *Cache) Series(name string, tags []sydradb.Tag, _ int64) (*sydradb.Series, error) {
 	size := len(name)
 	for i := range tags {
 		size += len(tags[i].Key) + len(tags[i].Value)

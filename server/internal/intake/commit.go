@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
 // Commit stores the points as one batch: all of them or, on an error, none. It returns
@@ -52,14 +51,13 @@ func (r *Request) dropOld() int {
 			horizon = r.in.db.Horizon(s.Name())
 			horizons[s] = horizon
 		}
-		if ts >= horizon {
+		switch {
+		case ts >= horizon:
 			return nil
-		}
-		if !r.Explains() {
+		case !r.Explains():
 			return refuseOld
 		}
-		return &Refusal{TooOld, fmt.Errorf("%v: %s is %w, which begins at %s",
-			s, literal.AppendClock(nil, ts), sydradb.ErrTooOld, literal.AppendClock(nil, horizon))}
+		return r.tooOld(s.String(), ts, horizon)
 	})
 }
 

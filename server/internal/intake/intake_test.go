@@ -42,7 +42,7 @@ func open(t testing.TB, o sydradb.Options, l Limits) (*Intake, *seen) {
 
 func resolve(t testing.TB, r *Request, name string, tags ...sydradb.Tag) *sydradb.Series {
 	t.Helper()
-	s, err := r.Series(name, tags)
+	s, err := r.Series(name, tags, now.UnixNano())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestLabelLimits(t *testing.T) {
 		{"a", []sydradb.Tag{tag("a", "\xff")}, Invalid},
 	} {
 		r := in.Begin("otlp")
-		s, err := r.Series(tt.name, tt.tags)
+		s, err := r.Series(tt.name, tt.tags, now.UnixNano())
 		var why *Refusal
 		if tt.reason == "" && err != nil || tt.reason != "" && (!errors.As(err, &why) || why.Reason != tt.reason) {
 			t.Errorf("series %q %v: %v, want %q", tt.name, tt.tags, err, tt.reason)
@@ -193,7 +193,7 @@ func TestSeriesLimit(t *testing.T) {
 		r := in.Begin("influx")
 		r.Add(resolve(t, r, "a"), ts, 1)
 		var why *Refusal
-		if _, err := r.Series("b", nil); !errors.As(err, &why) || why.Reason != SeriesLimit {
+		if _, err := r.Series("b", nil, 0); !errors.As(err, &why) || why.Reason != SeriesLimit {
 			t.Fatalf("one series too many: %v", err)
 		} else {
 			r.Refuse(why, 1, 1, nil)
@@ -220,7 +220,11 @@ func TestTooOld(t *testing.T) {
 	}
 	r := in.Begin("influx")
 	defer r.End()
-	a, long := resolve(t, r, "a"), resolve(t, r, "long.b")
+	a, err := r.Series("a", nil, horizon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := resolve(t, r, "long.b")
 	for i := range int64(20) {
 		r.Add(a, horizon-1-i, 1)
 		r.Add(long, horizon-1-i, 1)
@@ -234,6 +238,28 @@ func TestTooOld(t *testing.T) {
 	if got := r.Errors(); len(got) != 10 || !strings.Contains(got[0], "older than what retention keeps") {
 		t.Errorf("errors %q", got)
 	}
+}
+
+// Series of which no point can be stored take no room from others.
+func TestTooOldForAnySeries(t *testing.T) {
+	in, _ := open(t, sydradb.Options{MaxSeries: 1, Retention: time.Hour}, Limits{})
+	if err := in.DB().Retain(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	r := in.Begin("influx")
+	defer r.End()
+	for range 20 {
+		_, err := r.Series("old", nil, in.DB().Horizon("old")-1)
+		var why *Refusal
+		if !errors.As(err, &why) || why.Reason != TooOld || !errors.Is(why, sydradb.ErrTooOld) {
+			t.Fatalf("a series for an old point: %v", err)
+		}
+		r.Refuse(why, 1, 0, nil)
+	}
+	if _, err := r.Series("new", nil, time.Now().UnixNano()); err != nil {
+		t.Error(err)
+	}
+	expect(t, "rejected", r.Rejected(), "map[too_old:20]")
 }
 
 func TestCommitFails(t *testing.T) {
@@ -256,7 +282,7 @@ func TestCommitFails(t *testing.T) {
 	r = in.Begin("influx")
 	defer r.End()
 	var why *Refusal
-	if _, err := r.Series("b", nil); !errors.As(err, &why) {
+	if _, err := r.Series("b", nil, 0); !errors.As(err, &why) {
 		t.Errorf("Series of a closed database: %v", err)
 	}
 	if err := r.Commit(t.Context()); !errors.Is(err, sydradb.ErrClosed) {
@@ -307,12 +333,12 @@ func TestTooLarge(t *testing.T) {
 	in, _ := open(t, sydradb.Options{}, Limits{})
 	r := in.Begin("influx")
 	a := resolve(t, r, "a")
-	for i := range int64(maxPoints + 1) {
+	for i := range int64(MaxPoints + 1) {
 		if !r.Add(a, i, 1) {
 			t.Fatal("a point is refused")
 		}
 	}
-	expect(t, "points kept", r.Len(), maxPoints)
+	expect(t, "points kept", r.Len(), MaxPoints)
 	if err := r.Commit(t.Context()); !errors.Is(err, sydradb.ErrTooLarge) {
 		t.Errorf("one point too many: %v", err)
 	}
@@ -326,7 +352,7 @@ func TestTooLarge(t *testing.T) {
 	r.End()
 	r = in.Begin("influx")
 	r.resolved = maxResolved - 3
-	if _, err := r.Series("abcd", nil); err == nil {
+	if _, err := r.Series("abcd", nil, 0); err == nil {
 		t.Error("too much is resolved")
 	}
 	r.Add(a, 1, 2)

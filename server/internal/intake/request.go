@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
 const (
-	// maxPoints bounds the batch of a request, at 32 bytes a point: twice the body at most.
-	maxPoints = 1 << 21
+	// MaxPoints bounds the batch of a request, at 32 bytes a point: twice the body at most.
+	MaxPoints = 1 << 21
 	// keptPoints is the size up to which a batch goes back to the pool.
 	keptPoints = 1 << 17
 
@@ -26,7 +27,7 @@ const (
 )
 
 var (
-	errTooMany  = fmt.Errorf("%w: more than %d points in one request", sydradb.ErrTooLarge, maxPoints)
+	errTooMany  = fmt.Errorf("%w: more than %d points in one request", sydradb.ErrTooLarge, MaxPoints)
 	errResolved = fmt.Errorf("%w: the series of the request take more than %d MiB of names and tags", sydradb.ErrTooLarge, maxResolved>>20)
 
 	errPast   = errors.New("time is before 1823-11-12, the first that is accepted")
@@ -89,11 +90,18 @@ func (r *Request) Latest() int64 { return r.latest }
 // Series resolves a series, which must be within the limits. The slice is not kept. The
 // handle may be cached, and used by other requests, until the database is closed.
 //
+// newest is the time of the newest point that is to be added to the series, in Unix
+// nanoseconds. If even that is older than what retention keeps, the series is not resolved:
+// it would take up room for as long as the database is open, and never have a point.
+//
 // The error is always a *Refusal, for the caller to pass to Refuse. If it comes from a
 // database that takes no series at all, Commit will return it, too.
-func (r *Request) Series(name string, tags []sydradb.Tag) (*sydradb.Series, error) {
+func (r *Request) Series(name string, tags []sydradb.Tag, newest int64) (*sydradb.Series, error) {
 	if why := r.check(name, tags); why != nil {
 		return nil, why
+	}
+	if horizon := r.in.db.Horizon(name); newest < horizon {
+		return nil, r.tooOld(name, newest, horizon)
 	}
 	s, err := r.in.db.Series(name, tags...)
 	if err != nil {
@@ -174,7 +182,7 @@ func (r *Request) At(line int, text []byte) { r.line, r.text = line, text }
 // Add takes a point at ts, in Unix nanoseconds. False means that its time is out of range,
 // and that it was refused and counted.
 func (r *Request) Add(s *sydradb.Series, ts int64, v float64) bool {
-	if ts > r.latest || ts < sydradb.MinTime || r.batch.Len() >= maxPoints {
+	if ts > r.latest || ts < sydradb.MinTime || r.batch.Len() >= MaxPoints {
 		return r.addRare(s, ts, v)
 	}
 	r.batch.Add(s, ts, v)
@@ -187,9 +195,13 @@ func (r *Request) addRare(s *sydradb.Series, ts int64, v float64) bool {
 		r.Refuse(why, 1, r.line, r.text)
 		return false
 	}
-	r.tooLarge = errTooMany
+	r.Overflow()
 	return true
 }
+
+// Overflow makes Commit fail for too many points, for protocols that would otherwise hold
+// more than MaxPoints of them before they call Add.
+func (r *Request) Overflow() { r.tooLarge = errTooMany }
 
 // CheckTime returns why a point at ts, in Unix nanoseconds, cannot be stored; nil if it can.
 // It is for protocols that would otherwise register a series for nothing.
@@ -201,6 +213,15 @@ func (r *Request) CheckTime(ts int64) *Refusal {
 		return refuseFuture
 	}
 	return nil
+}
+
+// tooOld returns the refusal of a point at ts, of which what is a name for people.
+func (r *Request) tooOld(what string, ts, horizon int64) *Refusal {
+	if !r.Explains() {
+		return refuseOld
+	}
+	return &Refusal{TooOld, fmt.Errorf("%s: %s is %w, which begins at %s",
+		what, literal.AppendClock(nil, ts), sydradb.ErrTooOld, literal.AppendClock(nil, horizon))}
 }
 
 // Explains reports whether the next call of Refuse would be explained. If not, all that

@@ -11,7 +11,7 @@ import (
 // resolver gives real series, as a database has them in memory.
 type resolver struct{ db *sydradb.DB }
 
-func (r resolver) Series(name string, tags []sydradb.Tag) (*sydradb.Series, error) {
+func (r resolver) Series(name string, tags []sydradb.Tag, _ int64) (*sydradb.Series, error) {
 	return r.db.Series(name, tags...)
 }
 

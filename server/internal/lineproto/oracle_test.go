@@ -27,7 +27,7 @@ func newNames() *names {
 
 var errBad = errors.New("bad name")
 
-func (n *names) Series(name string, tags []sydradb.Tag) (*sydradb.Series, error) {
+func (n *names) Series(name string, tags []sydradb.Tag, _ int64) (*sydradb.Series, error) {
 	n.asked++
 	if strings.HasPrefix(name, "bad") {
 		return nil, errBad

@@ -8,9 +8,10 @@ import (
 	"github.com/sydradb/sydradb"
 )
 
-// Resolver gives series. The slice of tags must not be kept.
+// Resolver gives series. The slice of tags must not be kept. ts is the time of the point for
+// which a series is needed, in Unix nanoseconds.
 type Resolver interface {
-	Series(name string, tags []sydradb.Tag) (*sydradb.Series, error)
+	Series(name string, tags []sydradb.Tag, ts int64) (*sydradb.Series, error)
 }
 
 // Options say how lines are read. The zero value of a field means its default.

@@ -114,7 +114,7 @@ func (p *Parser) seriesOf(known *entry, text []byte, name token) (*sydradb.Serie
 			return known.series[i], nil
 		}
 	}
-	series, err := p.resolver.Series(p.seriesName(name), p.seriesTags())
+	series, err := p.resolver.Series(p.seriesName(name), p.seriesTags(), p.line.Time)
 	if err == nil && len(r.names) < maxFields {
 		r.names, r.series = append(r.names, string(text)), append(r.series, series)
 	}

@@ -149,7 +149,7 @@ func TestTableTogether(t *testing.T) {
 // seriesOf resolves "<i>_<j>".
 type seriesOf struct{ all *[500][8]sydradb.Series }
 
-func (s seriesOf) Series(name string, _ []sydradb.Tag) (*sydradb.Series, error) {
+func (s seriesOf) Series(name string, _ []sydradb.Tag, _ int64) (*sydradb.Series, error) {
 	var i, j int
 	if _, err := fmt.Sscanf(name, "%d_%d", &i, &j); err != nil {
 		return nil, err

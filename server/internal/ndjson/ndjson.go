@@ -118,6 +118,7 @@ type reader struct {
 	parsers map[literal.Unit]ingest.Parser
 	maxLine int               // 0: no limit
 	refused []*intake.Refusal // by resolving and adding, of the current line
+	ts      int64             // of that line
 }
 
 func newReader(maxLine int) *reader {
@@ -181,7 +182,7 @@ func (rd *reader) count(o ingest.Outcome, line int, text []byte) {
 
 // Series implements ingest.Resolver.
 func (rd *reader) Series(name string, tags ...sydradb.Tag) (*sydradb.Series, error) {
-	s, err := rd.req.Series(name, tags)
+	s, err := rd.req.Series(name, tags, rd.ts)
 	return s, rd.note(err)
 }
 
@@ -199,8 +200,9 @@ func (rd *reader) note(err error) error {
 	return err
 }
 
-// CheckTime implements ingest.TimeChecker.
+// CheckTime implements ingest.TimeChecker: it comes before all else that a line asks for.
 func (rd *reader) CheckTime(ts int64) error {
+	rd.ts = ts
 	if why := rd.req.CheckTime(ts); why != nil {
 		return rd.note(why)
 	}

@@ -185,13 +185,18 @@ func TestLimits(t *testing.T) {
 }
 
 func TestTooOld(t *testing.T) {
-	db := open(t, sydradb.Options{Retention: time.Hour})
+	db := open(t, sydradb.Options{Retention: time.Hour, MaxSeries: 1})
 	if err := db.Retain(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	s, observer := serve(t, db, intake.DefaultLimits())
 	now := fmt.Sprint(time.Now().Unix())
-	body := `{"series":"a","ts":1,"value":1}` + "\n" + `{"series":"a","ts":` + now + `,"value":2}`
+	// A series that never gets a point takes up no room.
+	old := `{"series":"old","ts":1,"value":1}`
+	if got := send(t, s, "", old); !strings.HasPrefix(got, `400 {"ingested":0,"rejected":1,"errors":["line 1: old: 1970-01-01T00:00:01Z is older than what retention keeps`) {
+		t.Errorf("answer %s", got)
+	}
+	body := `{"series":"a","ts":` + now + `,"value":2}` + "\n" + `{"series":"a","ts":1,"value":1}`
 	if got := send(t, s, "", body); !strings.HasPrefix(got, `200 {"ingested":1,"rejected":1,"errors":["a: 1970-01-01T00:00:01Z is older than what retention keeps`) {
 		t.Errorf("answer %s", got)
 	}

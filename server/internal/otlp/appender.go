@@ -63,21 +63,22 @@ func (a *appender) Append(_ storage.SeriesRef, ls labels.Labels, _, ms int64, v 
 		a.family = opts.MetricFamilyName
 		a.store.Set(a.family, string(opts.Metadata.Type), opts.Metadata.Unit, opts.Metadata.Help)
 	}
+	ts := ms * 1_000_000 // data points out of range were screened out
 	a.key = ls.Bytes(a.key)
 	s := a.series.Get(a.key)
 	if s == nil {
 		var why *intake.Refusal
-		if s, why = a.resolve(ls); why != nil {
+		if s, why = a.resolve(ls, ts); why != nil {
 			a.request.Refuse(why, 1, 0, a.key)
 			return 0, nil
 		}
 		a.series.Put(a.key, s)
 	}
-	a.request.Add(s, ms*1_000_000, v) // data points out of range were screened out
+	a.request.Add(s, ts, v)
 	return 0, nil
 }
 
-func (a *appender) resolve(ls labels.Labels) (*sydradb.Series, *intake.Refusal) {
+func (a *appender) resolve(ls labels.Labels, ts int64) (*sydradb.Series, *intake.Refusal) {
 	name := ""
 	a.tags = a.tags[:0]
 	ls.Range(func(l labels.Label) {
@@ -87,7 +88,7 @@ func (a *appender) resolve(ls labels.Labels) (*sydradb.Series, *intake.Refusal) 
 		}
 		a.tags = append(a.tags, sydradb.Tag{Key: l.Name, Value: l.Value})
 	})
-	s, err := a.request.Series(name, a.tags)
+	s, err := a.request.Series(name, a.tags, ts)
 	if err == nil {
 		return s, nil
 	}

@@ -101,7 +101,7 @@ func store(t *testing.T, request *intake.Request, all []decoded) {
 			}
 		}
 		times := make([]int64, len(d.samples))
-		timely := false
+		timely, newest := false, int64(math.MinInt64)
 		for i, s := range d.samples {
 			times[i] = s.Timestamp * 1e6
 			if s.Timestamp > math.MaxInt64/1_000_000 {
@@ -109,7 +109,9 @@ func store(t *testing.T, request *intake.Request, all []decoded) {
 			} else if s.Timestamp < -math.MaxInt64/1_000_000 {
 				times[i] = math.MinInt64
 			}
-			timely = timely || request.CheckTime(times[i]) == nil
+			if request.CheckTime(times[i]) == nil {
+				timely, newest = true, max(newest, times[i])
+			}
 		}
 		var why *intake.Refusal
 		if d.broken || name == "" {
@@ -118,7 +120,7 @@ func store(t *testing.T, request *intake.Request, all []decoded) {
 		var series *sydradb.Series
 		if why == nil && timely {
 			var err error
-			if series, err = request.Series(name, tags); err != nil && !errors.As(err, &why) {
+			if series, err = request.Series(name, tags, newest); err != nil && !errors.As(err, &why) {
 				t.Fatal(err)
 			}
 		}

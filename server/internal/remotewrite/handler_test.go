@@ -322,11 +322,16 @@ func TestSeriesLimit(t *testing.T) {
 
 func TestTooOld(t *testing.T) {
 	for typ, encode := range versions {
-		f := open(t, sydradb.Options{Retention: 24 * time.Hour}, intake.DefaultLimits())
+		f := open(t, sydradb.Options{Retention: 24 * time.Hour, MaxSeries: 1}, intake.DefaultLimits())
 		if err := f.db.Retain(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
 		now := time.Now().UnixMilli()
+		// A series that never gets a point takes up no room.
+		old := tseries{labels: []string{nameLabel, "old"}, points: []point{{now - 100*3600e3, 1}, {now - 99*3600e3, 1}, {now + 100*3600e3, 1}}}
+		if got := rejectionOf(t, f.post(typ, encode([]tseries{old}))).Error; got.Accepted != 0 || got.Rejected["too_old"] != 3 {
+			t.Errorf("%s: an old series: %+v", typ, got)
+		}
 		s := tseries{labels: []string{nameLabel, "a"}, points: []point{{now - 100*3600e3, 1}, {now, 2}}}
 		w := f.post(typ, encode([]tseries{s}))
 		if got := rejectionOf(t, w).Error; w.Code != 400 || got.Code != "too_old" || got.Accepted != 1 || got.Rejected["too_old"] != 1 {

@@ -53,6 +53,10 @@ type place struct{ from, to uint32 }
 // intake are far below, unless they are switched off.
 const maxReferences = 1 << 15
 
+// maxPlaces bounds the symbols, or the families of 1.0, that a request may have: empty ones take
+// two bytes of its body, and far more here.
+const maxPlaces = 1 << 20
+
 // kept is the size, in entries, up to which the memory of a decoder serves the next request.
 const kept = 1 << 16
 
@@ -89,6 +93,10 @@ func (d *decoder) sample(b []byte, i, end int, known uint64) int {
 	}
 	if i < end && !s.rest(b, i, end, known) {
 		return 0
+	}
+	if len(d.samples) == intake.MaxPoints {
+		d.request.Overflow()
+		return end
 	}
 	d.samples = append(d.samples, s)
 	return end
@@ -146,7 +154,7 @@ func (d *decoder) add(s *sydradb.Series) {
 
 // explain names the series whose point will be refused, while refusals are explained.
 func (d *decoder) explain(s *sydradb.Series) {
-	if d.request.Refused() < 10 {
+	if d.request.Explains() {
 		d.request.At(0, []byte(s.String()))
 	}
 }
@@ -158,7 +166,7 @@ func (d *decoder) refuse(err error) {
 		why = &intake.Refusal{Reason: intake.Invalid, Err: err}
 	}
 	text := ""
-	if d.request.Refused() < 10 {
+	if d.request.Explains() {
 		text = labelText(d.tags)
 	}
 	d.request.Refuse(why, len(d.samples), 0, []byte(text))
@@ -168,7 +176,8 @@ func (d *decoder) refuse(err error) {
 // included.
 func (d *decoder) resolve() (*sydradb.Series, error) {
 	// A series of which no point is stored need not be known.
-	if err := d.untimely(); err != nil {
+	newest, err := d.newest()
+	if err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(d.tags, func(a, b sydradb.Tag) int { return strings.Compare(a.Key, b.Key) })
@@ -186,7 +195,7 @@ func (d *decoder) resolve() (*sydradb.Series, error) {
 	}
 	series := d.tags[name].Value
 	d.tags = slices.Delete(d.tags, name, name+1)
-	s, err := d.request.Series(series, d.tags)
+	s, err := d.request.Series(series, d.tags, newest)
 	if err != nil {
 		d.tags = slices.Insert(d.tags, 0, sydradb.Tag{Key: nameLabel, Value: series}) // for the explanation
 		return nil, err
@@ -194,15 +203,23 @@ func (d *decoder) resolve() (*sydradb.Series, error) {
 	return s, nil
 }
 
-// untimely returns why none of the samples can be stored, nil if one can.
-func (d *decoder) untimely() error {
-	var last *intake.Refusal
+// newest returns the time of the newest sample that is not out of range, in Unix nanoseconds,
+// or why there is none.
+func (d *decoder) newest() (int64, error) {
+	newest := int64(math.MinInt64)
+	var why *intake.Refusal
 	for i := range d.samples {
-		if last = d.request.CheckTime(nanoseconds(d.samples[i].ms)); last == nil {
-			return nil
+		ts := nanoseconds(d.samples[i].ms)
+		if late := d.request.CheckTime(ts); late != nil {
+			why = late
+		} else {
+			newest = max(newest, ts)
 		}
 	}
-	return last
+	if newest < sydradb.MinTime && why != nil {
+		return 0, why
+	}
+	return newest, nil
 }
 
 // labelText returns the beginning of the labels of a series, for a message.

@@ -41,6 +41,10 @@ func (d *decoder) decode1(t *table1, store *metadata.Store, body []byte) error {
 			}
 		case tagOf(3, wireBytes):
 			from, i = span(body, next, len(body))
+			if len(families) == maxPlaces {
+				d.request.Overflow()
+				return nil
+			}
 			families = append(families, place{uint32(from), uint32(i)})
 		default:
 			if field := tag >> 3; field == 0 || field == 1 || field == 3 {

@@ -52,7 +52,7 @@ func (d *decoder) decode2(t *table2, store *metadata.Store, body []byte) error {
 }
 
 // takeSymbols finds the symbols of a Request, wherever they stand, and where the first
-// TimeSeries begins. It checks all fields of the Request.
+// TimeSeries begins. It checks all fields of the Request, unless there are too many symbols.
 func (d *decoder) takeSymbols(b []byte) (series int, ok bool) {
 	series = len(b)
 	for i := 0; i < len(b); {
@@ -66,6 +66,10 @@ func (d *decoder) takeSymbols(b []byte) (series int, ok bool) {
 		switch tag {
 		case tagOf(4, wireBytes):
 			from, next = span(b, next, len(b))
+			if len(d.places) == maxPlaces {
+				d.request.Overflow()
+				return len(b), true
+			}
 			d.places = append(d.places, place{uint32(from), uint32(next)})
 		case tagOf(5, wireBytes):
 			series = min(series, i)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/golang/snappy"
 	"github.com/sydradb/sydradb/server/internal/handles"
+	"github.com/sydradb/sydradb/server/internal/intake"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -252,6 +253,29 @@ func TestManySmallParts(t *testing.T) {
 			}
 			f.expectFine()
 		}
+	}
+}
+
+// More parts than a request may have are too large, whatever their size is.
+func TestTooManyParts(t *testing.T) {
+	labels := encodeLabels([]string{nameLabel, "a"})
+	table := message(message(nil, 4, []byte(nameLabel)), 4, []byte("a"))
+	samples := bytes.Repeat(message(nil, 2, nil), intake.MaxPoints+1)
+	for what, tt := range map[string]struct {
+		typ  string
+		body []byte
+	}{
+		"samples of 1.0": {type1, message(nil, 1, append(labels, samples...))},
+		"samples of 2.0": {type2, message(table, 5, append(message(nil, 1, []byte{0, 1}), samples...))},
+		"metadata":       {type1, bytes.Repeat(message(nil, 3, nil), maxPlaces+1)},
+		"symbols":        {type2, bytes.Repeat(message(nil, 4, nil), maxPlaces+1)},
+	} {
+		f := openDefault(t)
+		if w := f.post(tt.typ, tt.body); w.Code != 413 {
+			t.Errorf("%s: %d %s", what, w.Code, w.Body)
+		}
+		f.expectStored()
+		f.expectFine()
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // documented are the statuses that docs/HTTP.md explains.
-var documented = []int{200, 204, 301, 307, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503}
+var documented = []int{200, 204, 301, 307, 400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 503}
 
 // memoryServer returns the whole handler over a database in memory.
 func memoryServer(t testing.TB, log io.Writer) *server {

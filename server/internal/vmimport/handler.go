@@ -77,11 +77,7 @@ func newHandler(in *intake.Intake) *handler {
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := h.parsers.Get().(*parser)
-	defer func() {
-		if cap(p.line.values) <= 1<<20 {
-			h.parsers.Put(p)
-		}
-	}()
+	defer h.parsers.Put(p)
 	if err := p.begin(r.URL.Query()["extra_label"]); err != nil {
 		web.Fail(w, r, &web.Error{Status: 400, Code: web.CodeBadRequest, Message: err.Error()})
 		return
@@ -155,6 +151,7 @@ func (j *job) chunk(ctx context.Context) (end bool, err error) {
 			size += maxLine
 		default:
 			j.add(request, text)
+			j.line.shrink()
 			size += len(text) + 1
 		}
 	}
@@ -242,7 +239,11 @@ func (j *job) resolve(request *intake.Request) (*sydradb.Series, error) {
 	if name == "" {
 		return nil, errors.New(`"metric" has no __name__`)
 	}
-	return request.Series(name, j.tags)
+	newest, err := j.line.newest(request)
+	if err != nil {
+		return nil, err
+	}
+	return request.Series(name, j.tags, newest)
 }
 
 func (p *parser) isExtra(key []byte) bool {

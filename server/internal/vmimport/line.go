@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/literal"
 )
 
@@ -252,6 +254,35 @@ func milliseconds(text []byte) (int64, error) {
 		return 0, errors.New("not an integer of milliseconds")
 	}
 	return v, nil
+}
+
+// keptPoints is how many points a line keeps room for while the request waits for the next.
+const keptPoints = 16 << 10
+
+// shrink gives up the room of a long line.
+func (l *line) shrink() {
+	if max(cap(l.values), cap(l.times)) > keptPoints {
+		l.values, l.times = nil, nil
+	}
+}
+
+// newest returns the time of the newest point that is not out of range, in Unix nanoseconds,
+// or why there is none: a series of which no point is stored need not be known.
+func (l *line) newest(request *intake.Request) (int64, error) {
+	newest := int64(math.MinInt64)
+	var why *intake.Refusal
+	for _, ms := range l.times {
+		ts := nanoseconds(ms)
+		if late := request.CheckTime(ts); late != nil {
+			why = late
+		} else {
+			newest = max(newest, ts)
+		}
+	}
+	if newest < sydradb.MinTime && why != nil {
+		return 0, why
+	}
+	return newest, nil
 }
 
 // nanoseconds converts a time. What does not fit becomes the nearest that does, which is

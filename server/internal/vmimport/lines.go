@@ -3,6 +3,8 @@ package vmimport
 import (
 	"bufio"
 	"io"
+
+	"github.com/sydradb/sydradb/server/internal/web"
 )
 
 const (
@@ -14,12 +16,15 @@ const (
 
 // lines cuts a stream into lines.
 type lines struct {
-	in     *bufio.Reader
-	long   []byte // a line that does not fit into the buffer of in
-	number int    // of the last line
+	body   *web.Input
+	in     *bufio.Reader // of body
+	long   []byte        // a line that does not fit into the buffer of in
+	number int           // of the last line
 }
 
-func newLines(r io.Reader) *lines { return &lines{in: bufio.NewReaderSize(r, readAhead)} }
+func newLines(body *web.Input) *lines {
+	return &lines{body: body, in: bufio.NewReaderSize(body, readAhead)}
+}
 
 // next returns the next line without its end, valid until the next call; whole is false for
 // one that is too long, of which only the beginning is returned. At the end the error is
@@ -43,15 +48,34 @@ func (l *lines) next() (text []byte, whole bool, err error) {
 
 // collect reads the rest of a line.
 func (l *lines) collect(begin []byte) (text []byte, whole bool, err error) {
-	l.long = append(l.long[:0], begin...)
+	l.long = l.long[:0]
+	if err := l.keep(begin); err != nil {
+		return nil, false, err
+	}
 	whole = true
 	for {
 		part, err := l.in.ReadSlice('\n')
 		if whole = whole && len(l.long)+len(part) <= maxLine; whole {
-			l.long = append(l.long, part...)
+			if err := l.keep(part); err != nil {
+				return nil, false, err
+			}
 		}
 		if err != bufio.ErrBufferFull {
 			return l.long, whole, err
 		}
 	}
+}
+
+// keep adds a part to the long line. Clients may stop in the middle of theirs, so what
+// they all take is counted.
+func (l *lines) keep(part []byte) error {
+	if need := len(l.long) + len(part); need > cap(l.long) {
+		bigger := min(max(need, 2*cap(l.long)), maxLine)
+		if err := l.body.Take(int64(bigger - cap(l.long))); err != nil {
+			return err
+		}
+		l.long = append(make([]byte, 0, bigger), l.long...)
+	}
+	l.long = append(l.long, part...)
+	return nil
 }

@@ -248,6 +248,21 @@ func TestOtherRefusals(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	f.expectStored(vmctlStored[:2]...)
+
+	// A series that never gets a point takes up no room.
+	f = open(t, sydradb.Options{MaxSeries: 1, Retention: time.Hour}, intake.DefaultLimits())
+	if err := f.db.Retain(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	for reason, times := range map[string]string{"too_old": "1,2", "too_far_in_future": "8000000000000,8000000000001"} {
+		w := f.post(row(`{"__name__":"`+reason+`"}`, "1,2", times))
+		if got := failureOf(t, w); w.Code != 400 || got.Error.Rejected[reason] != 2 || got.CommittedLine != 1 {
+			t.Errorf("%s: %d %s", reason, w.Code, w.Body)
+		}
+	}
+	if w := f.post(row(`{"__name__":"new"}`, "1", fmt.Sprint(time.Now().UnixMilli()))); w.Code != 204 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
 }
 
 // long returns so many lines of 1,000 points.
@@ -398,7 +413,7 @@ func FuzzLine(f *testing.F) {
 func BenchmarkImport(b *testing.B) {
 	h := newHandler(intake.New(open(b, sydradb.Options{}, intake.DefaultLimits()).db, intake.DefaultLimits(), nil))
 	text := []byte(strings.TrimSpace(long(1)))
-	j := job{handler: h, parser: new(parser), lines: newLines(strings.NewReader(""))}
+	j := job{handler: h, parser: new(parser), lines: newLines(&web.Input{ReadCloser: http.NoBody})}
 	b.ReportAllocs()
 	for b.Loop() {
 		request := h.intake.Begin(protocol)

@@ -52,7 +52,8 @@ func (b *body) read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	began := time.Now()
-	left := b.allowed() - b.waited
+	// What was sent quickly buys no endless wait.
+	left := min(b.allowed()-b.waited, b.call.server.limits.BodyTimeout)
 	if left <= 0 {
 		return 0, b.tooSlow()
 	}
@@ -88,7 +89,8 @@ func (b *body) allowed() time.Duration {
 // tooSlow ends the body and, after the answer, the connection.
 func (b *body) tooSlow() error {
 	b.header.Set("Connection", "close")
-	b.err = &Error{Status: 408, Code: "slow_body", Message: "the body came in too slowly, or stopped; nothing more of it was stored, send it again", Err: os.ErrDeadlineExceeded}
+	// Not 408: agents take that for their fault, and drop what they could send again.
+	b.err = &Error{Status: 503, Code: codeSlowBody, Message: "the body came in too slowly, or stopped; nothing more of it was stored, send it again", Err: os.ErrDeadlineExceeded}
 	return b.err
 }
 
@@ -123,16 +125,19 @@ func (b *Body) grow(n int) error {
 	if need <= cap(b.data) {
 		return nil
 	}
-	bigger := takeBuffer(need)
-	if !b.room.take(int64(cap(bigger))) {
-		keepBuffer(bigger)
-		return &Error{Status: 503, Code: CodeOverloaded, Message: "too many large requests at a time; nothing of this one was stored, sending it again later is safe", RetryAfter: 10 * time.Second}
+	taken := int64(bufferSize(need))
+	if !b.room.take(taken) {
+		return noRoom()
 	}
-	bigger = append(bigger, b.data...)
+	bigger := append(takeBuffer(need), b.data...)
 	keepBuffer(b.data)
 	b.room.give(b.taken)
-	b.data, b.taken = bigger, int64(cap(bigger))
+	b.data, b.taken = bigger, taken
 	return nil
+}
+
+func noRoom() *Error {
+	return &Error{Status: 503, Code: CodeOverloaded, Message: "too many large requests at a time; nothing more of this one was stored, sending it again later is safe", RetryAfter: 10 * time.Second}
 }
 
 // ReadBody reads the whole body of a request and undoes its Content-Encoding: gzip,

@@ -222,21 +222,28 @@ const (
 	maxKeptBits = 22
 )
 
+// bufferSize returns the capacity that a buffer for n bytes has.
+func bufferSize(n int) int {
+	if size := max(bits.Len(uint(n-1)), minKeptBits); size <= maxKeptBits {
+		return 1 << size
+	}
+	return n
+}
+
 // takeBuffer returns an empty buffer with room for n bytes.
 func takeBuffer(n int) []byte {
-	size := max(bits.Len(uint(n-1)), minKeptBits)
-	if size > maxKeptBits {
-		return make([]byte, 0, n)
+	capacity := bufferSize(n)
+	if capacity <= 1<<maxKeptBits {
+		if kept, ok := buffers[bits.Len(uint(capacity))-1].Get().(*[]byte); ok {
+			return (*kept)[:0]
+		}
 	}
-	if kept, ok := buffers[size].Get().(*[]byte); ok {
-		return (*kept)[:0]
-	}
-	return make([]byte, 0, 1<<size)
+	return make([]byte, 0, capacity)
 }
 
 func keepBuffer(b []byte) {
 	size := bits.Len(uint(cap(b))) - 1
-	if size >= minKeptBits && size <= maxKeptBits {
+	if size >= minKeptBits && size <= maxKeptBits && cap(b) == 1<<size {
 		b = b[:0]
 		buffers[size].Put(&b)
 	}

@@ -48,6 +48,8 @@ const (
 	CodeCorruptData    = "corrupt_data"
 	CodeInternal       = "internal"
 	CodeIO             = "io_error"
+
+	codeSlowBody = "slow_body"
 )
 
 // defaultRetry is when to try again where an error does not say.
@@ -78,7 +80,7 @@ var mappings = []mapping{
 	{sydradb.ErrLimit, 422, CodeQueryLimit, "", 0},
 	{sydradb.ErrCorrupt, 500, CodeCorruptData, "damaged data was found and not used; look at it with: sydradb check", 0},
 	{context.DeadlineExceeded, 503, CodeQueryTimeout, "the query took longer than it may; ask for less, or raise query_timeout", 10 * time.Second},
-	{os.ErrDeadlineExceeded, 408, "slow_body", "the body came in too slowly, or stopped; send it again", 0},
+	{os.ErrDeadlineExceeded, 503, codeSlowBody, "the body came in too slowly, or stopped; send it again", 0},
 	// Nobody reads this one, but it is counted.
 	{context.Canceled, 503, "canceled", "the client went away", 0},
 }

@@ -10,7 +10,7 @@ import (
 type Limits struct {
 	HeaderTimeout time.Duration // for the header of a request, default 5s
 	HeaderBytes   int           // of the header, default 32 KiB
-	BodyTimeout   time.Duration // spent waiting for a body, default 2m; not for streams
+	BodyTimeout   time.Duration // spent waiting for a body, or at a time for more of a stream; default 2m
 	BodyGrace     time.Duration // after which a body must keep up BodyRate, default 10s
 	BodyRate      int           // bytes a second that a body must average, default 1 KiB
 	WriteTimeout  time.Duration // for a client to take what it is sent, default 1m

@@ -145,6 +145,47 @@ func TestMemoryForBodiesIsShared(t *testing.T) {
 	}
 }
 
+// Streams hold memory for as long as their clients like: it counts, and comes back.
+func TestMemoryOfStreamsIsShared(t *testing.T) {
+	var take int64
+	s := newServer(t, Config{Limits: Limits{BodiesBytes: 64 << 10}}, Route{Pattern: "POST /keep", Name: "keep",
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			in, err := Stream(w, r)
+			if err == nil {
+				defer in.Close()
+				err = in.Take(take)
+			}
+			if err != nil {
+				Fail(w, r, err)
+			}
+		})})
+	for _, tt := range []struct {
+		encoding   string
+		used, take int64
+		status     int
+		code       string
+	}{
+		{take: 4 << 10, used: 60 << 10, status: 200},
+		{take: 4<<10 + 1, used: 60 << 10, status: 503, code: CodeOverloaded},
+		{take: 64<<10 + 1, status: 413, code: CodeTooLarge},
+		{encoding: "zstd", used: 48 << 10, status: 200},
+		{encoding: "zstd", used: 48<<10 + 1, status: 503, code: CodeOverloaded},
+	} {
+		take = tt.take
+		s.bodies.take(tt.used)
+		w := post(s, "/keep", tt.encoding, compressions[tt.encoding]([]byte("x")))
+		s.bodies.give(tt.used)
+		if tt.status == 200 && w.Code != 200 {
+			t.Errorf("%+v: %d, %s", tt, w.Code, w.Body)
+		} else if tt.status != 200 {
+			wantFail(t, s, w, tt.status, tt.code)
+		}
+		if used := s.bodies.used.Load(); used != 0 {
+			t.Fatalf("%+v: %d bytes are not given back", tt, used)
+		}
+	}
+}
+
 // blocked is a handler that reads its body and then waits.
 type blocked struct{ entered, leave chan struct{} }
 

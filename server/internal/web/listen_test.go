@@ -93,9 +93,9 @@ func TestSlowClients(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"header":             {"POST /echo HTTP/1.1\r\nHost:", ""},
 		"nothing":            {"", ""},
-		"body":               {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx", "HTTP/1.1 408 "},
-		"stream":             {"POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx", "HTTP/1.1 408 "},
-		"chunks":             {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "HTTP/1.1 408 "},
+		"body":               {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx", "HTTP/1.1 503 "},
+		"stream":             {"POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx", "HTTP/1.1 503 "},
+		"chunks":             {"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "HTTP/1.1 503 "},
 		"body without route": {"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx", "HTTP/1.1 404 "},
 		"second request":     {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\nPOST", "HTTP/1.1 200 "},
 		"none after the end": {"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 "},
@@ -103,12 +103,23 @@ func TestSlowClients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := answer(t, run.dial(t, tt.text))
-			if !strings.HasPrefix(got, tt.want) || tt.want == "HTTP/1.1 408 " && !strings.Contains(got, "Connection: close") {
+			if !strings.HasPrefix(got, tt.want) || tt.want == "HTTP/1.1 503 " && !strings.Contains(got, "Connection: close") {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 			run.fine(t)
 		})
 	}
+}
+
+// What a stream brought in quickly is no credit for a long stop.
+func TestStreamsThatStop(t *testing.T) {
+	const soon = 100 * time.Millisecond
+	run := listen(t, newServer(t, Config{Limits: Limits{BodyGrace: soon, BodyTimeout: soon, BodyRate: 1}}), nil)
+	got := answer(t, run.dial(t, "POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n"+strings.Repeat("x", 1000)))
+	if !strings.HasPrefix(got, "HTTP/1.1 503 ") || !strings.Contains(got, "slow_body") {
+		t.Errorf("got %q", got)
+	}
+	run.fine(t)
 }
 
 // A client that trickles its body holds no slot while it does.

@@ -95,7 +95,7 @@ func (e *Error) body(style ErrorStyle, path string) any {
 // prometheusType returns the errorType that clients of Prometheus know.
 func (e *Error) prometheusType() string {
 	switch e.Status {
-	case 400, 405, 408, 413, 415:
+	case 400, 405, 413, 415:
 		return "bad_data"
 	case 401, 403:
 		return e.Code
@@ -118,7 +118,7 @@ func (e *Error) prometheusType() string {
 // influxCode returns the code that clients of InfluxDB 2 know.
 func (e *Error) influxCode() string {
 	switch e.Status {
-	case 400, 408, 415:
+	case 400, 415:
 		return "invalid"
 	case 401:
 		return "unauthorized"

@@ -10,11 +10,38 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// Input is the body of a request that is read as it comes in.
+type Input struct {
+	io.ReadCloser
+	room  *budget
+	taken int64 // of room
+}
+
+// Take counts n more bytes that the reader holds while it waits for the client, until
+// Close. The error, if there is no room for them, is for [Fail].
+func (in *Input) Take(n int64) error {
+	if in.taken+n > in.room.max { // nor will it fit later
+		return tooLarge("what has to be kept of the body", in.room.max)
+	}
+	if !in.room.take(n) {
+		return noRoom()
+	}
+	in.taken += n
+	return nil
+}
+
+// Close gives the memory of the body back. It is called once.
+func (in *Input) Close() error {
+	in.room.give(in.taken)
+	in.taken = 0
+	return in.ReadCloser.Close()
+}
+
 // Stream returns the body of a request without its compression, of any length: a sender
-// may take as long as it likes, as long as it keeps up the least rate. Errors, those of
-// Read as well, are for [Fail], as those of [ReadBody] are. Close gives the memory back.
-// While Read waits for the client the request gives its slot to others.
-func Stream(w http.ResponseWriter, r *http.Request) (io.ReadCloser, error) {
+// may take as long as it likes, as long as it keeps up the least rate and never stops for
+// longer than BodyTimeout. Errors, those of Read as well, are for [Fail], as those of
+// [ReadBody] are. While Read waits for the client the request gives its slot to others.
+func Stream(w http.ResponseWriter, r *http.Request) (*Input, error) {
 	c := callOf(r)
 	if c.body == nil && c.query == nil {
 		c.limitBody(w, r)
@@ -23,8 +50,10 @@ func Stream(w http.ResponseWriter, r *http.Request) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
+	in := &Input{room: &c.server.bodies}
 	if c.body == nil {
-		return io.NopCloser(bytes.NewReader(nil)), nil
+		in.ReadCloser = io.NopCloser(bytes.NewReader(nil))
+		return in, nil
 	}
 	c.body.endless = true
 	switch kind {
@@ -33,21 +62,28 @@ func Stream(w http.ResponseWriter, r *http.Request) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, c.body.blame(kind, err)
 		}
-		return &gzipStream{z, c}, nil
+		in.ReadCloser = &gzipStream{z, c}
 	case zstandard:
+		// A decoder keeps what its stream may refer to.
+		if err := in.Take(min(maxWindow, c.server.limits.WireBytes)); err != nil {
+			return nil, err
+		}
 		z, err := c.server.decoders.takeZstd(c.body)
 		if err != nil {
+			in.room.give(in.taken)
 			return nil, c.body.blame(kind, err)
 		}
-		return &zstdStream{z, c}, nil
+		in.ReadCloser = &zstdStream{z, c}
 	case snappied: // a block is decoded as a whole
 		whole, err := ReadBody(w, r)
 		if err != nil {
 			return nil, err
 		}
-		return &wholeStream{bytes.NewReader(whole.Bytes()), whole}, nil
+		in.ReadCloser = &wholeStream{bytes.NewReader(whole.Bytes()), whole}
+	default:
+		in.ReadCloser = c.body
 	}
-	return c.body, nil
+	return in, nil
 }
 
 // blame returns what a decoder of the body complains about: the way here, if that failed
