@@ -20,6 +20,7 @@ type App struct {
 	In       *os.File
 	Out, Err *os.File
 	Getenv   func(string) string
+	Environ  func() []string // all variables, as NAME=TEXT
 	Now      func() time.Time
 	Serve    Serve // nil: there is no server
 
@@ -35,7 +36,7 @@ func Main(serve Serve) int {
 	defer stop()
 	// The first signal ends the work in order, a second one ends the process.
 	context.AfterFunc(ctx, stop)
-	app := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Now: time.Now, Serve: serve}
+	app := &App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Environ: os.Environ, Now: time.Now, Serve: serve}
 	return app.Run(ctx, os.Args[1:])
 }
 

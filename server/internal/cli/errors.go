@@ -125,6 +125,8 @@ func hintOf(err error) string {
 	switch {
 	case errors.As(err, &hint):
 		return hint.hint
+	case strings.Contains(err.Error(), "unknown flag: --url"):
+		return "this command works on a directory: run it where the data are, with --data-dir"
 	case !errors.As(err, &coded) && !errors.As(err, &fromCommand):
 		return `"sydradb help" lists the commands, "sydradb help COMMAND" their flags`
 	}

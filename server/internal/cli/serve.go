@@ -52,6 +52,9 @@ damaged, 5 any other error of the system.`,
 			if err != nil {
 				return &codedError{ExitUsage, err}
 			}
+			for _, name := range config.UnknownVariables(a.Environ()) {
+				a.say("warning: the variable %s is no setting, and has no effect", name)
+			}
 			cfg.Version = builtVersion()
 			a.dataDir = cfg.DataDir // which hints are about
 			return a.serve(cmd.Context(), cfg)

@@ -83,6 +83,8 @@ func TestServeRefusesWrongSettings(t *testing.T) {
 	} {
 		p.fails(ExitUsage, "", append([]string{"serve"}, strings.Fields(tt.args)...), tt.words)
 	}
+	p.env = append(p.env, "SYDRADB_MAX_SERIE=5")
+	p.fails(ExitUsage, "", []string{"serve", "--data-dir", "old"}, "warning: the variable SYDRADB_MAX_SERIE is no setting")
 	p.env = append(p.env, "SYDRADB_MAX_SERIES=many")
 	p.fails(ExitUsage, "", []string{"serve"}, `SYDRADB_MAX_SERIES: "many": want a whole number`)
 }

@@ -220,6 +220,7 @@ func TestURLUsage(t *testing.T) {
 		{"snapshot --url http://127.0.0.1:1 x", "snapshot takes no directory with --url"},
 		{"snapshot", "snapshot takes the directory to make"},
 		{"check --url http://127.0.0.1:1", "unknown flag: --url"},
+		{"repair --url http://127.0.0.1:1", "hint: this command works on a directory"},
 		{"query a{ --url http://127.0.0.1:1", `selector "a{"`},
 	} {
 		p.fails(ExitUsage, "", strings.Fields(tt.args), tt.words)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -245,5 +246,15 @@ func TestSecretsStaySecret(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), "123456") {
 			t.Errorf("%s: %v", file, err)
 		}
+	}
+}
+
+func TestUnknownVariables(t *testing.T) {
+	got := UnknownVariables([]string{
+		"SYDRADB_MAX_SERIE=3", "SYDRADB_MAX_SERIES=3", "SYDRADB_CONFIG=x", "SYDRADB_URL=", "SYDRADB_TOKEN=y",
+		"HOME=/", "SYDRADB_DATA_DIR=d", "SYDRADB_RETENTION=a=1", "SYDRADB_TEST_X=1", "SYDRADB_",
+	})
+	if want := []string{"SYDRADB_MAX_SERIE", "SYDRADB_"}; !slices.Equal(got, want) {
+		t.Errorf("unknown: %q, want %q", got, want)
 	}
 }

@@ -87,6 +87,26 @@ func (l *Loader) Load(getenv func(string) string) (*Config, error) {
 	return c, nil
 }
 
+// otherVariables are those that are no settings of the server but mean something to other
+// commands, or to "serve" itself.
+var otherVariables = []string{"SYDRADB_CONFIG", "SYDRADB_URL", "SYDRADB_TOKEN"}
+
+// UnknownVariables returns the names in environ, of the form NAME=TEXT, that look like
+// settings and are none: most likely they are mistyped.
+func UnknownVariables(environ []string) (names []string) {
+	known := slices.Clone(otherVariables)
+	for _, f := range Default().fields() {
+		known = append(known, f.variable())
+	}
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, "SYDRADB_") && !strings.HasPrefix(name, "SYDRADB_TEST_") && !slices.Contains(known, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // assign sets a field from a source.
 func (c *Config) assign(f *field, text, source string) error {
 	if f.table() && c.sources[f.key] != source { // rules replace those of the source before
