@@ -237,12 +237,12 @@ func (p *csvParser) rowTags(row []string) (tags []sydradb.Tag, err error) {
 
 // parseTags reads a JSON object of strings.
 func (p *csvParser) parseTags(text string) ([]sydradb.Tag, error) {
-	if err := fastjson.Validate(text); err != nil || hasLoneSurrogate([]byte(text)) {
-		return nil, fmt.Errorf("tags %s: not JSON", clip([]byte(text)))
-	}
 	v, err := p.json.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("tags: %w", err)
+	if err == nil { // and no deeper than Validate can go
+		err = fastjson.Validate(text)
+	}
+	if err != nil || hasLoneSurrogate([]byte(text)) {
+		return nil, fmt.Errorf("tags %s: not JSON", clip([]byte(text)))
 	}
 	object, err := v.Object()
 	if err != nil {

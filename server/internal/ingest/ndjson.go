@@ -87,7 +87,12 @@ func (p *ndjsonParser) members(record []byte) (line, error) {
 	if !utf8.Valid(record) { // also keeps the marks in cache keys unique
 		return line{}, errNotUTF8
 	}
-	// The parser does not look into escapes. They are rare; check those lines first.
+	v, err := p.parser.ParseBytes(record)
+	if err != nil {
+		return line{}, explainJSON(record, err)
+	}
+	// The parser does not look into escapes. They are rare; what checks them does not bound
+	// how deep it goes, as the parser does, which therefore comes first.
 	if bytes.IndexByte(record, '\\') >= 0 {
 		if err := fastjson.ValidateBytes(record); err != nil {
 			return line{}, explainJSON(record, err)
@@ -95,10 +100,6 @@ func (p *ndjsonParser) members(record []byte) (line, error) {
 		if hasLoneSurrogate(record) {
 			return line{}, errors.New(`not JSON text: half of a \u surrogate pair`)
 		}
-	}
-	v, err := p.parser.ParseBytes(record)
-	if err != nil {
-		return line{}, explainJSON(record, err)
 	}
 	object, err := v.Object()
 	if err != nil {

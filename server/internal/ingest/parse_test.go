@@ -205,6 +205,25 @@ nonsense
 	})
 }
 
+// What is nested very deeply is refused at once: some libraries take minutes, or all of the
+// stack of the process.
+func TestDeepJSON(t *testing.T) {
+	deep := strings.Repeat("[", 512<<10)
+	for _, tt := range []struct {
+		format Format
+		text   string
+	}{
+		{NDJSON, `{"series":"a\n","ts":1,"value":` + deep},
+		{NDJSON, `{"series":"a\n","ts":1,"value":1,"tags":` + deep + strings.Repeat("]", len(deep)) + "}"},
+		{CSV, "time,series,value,tags\n1,a,1," + deep},
+	} {
+		points, refusals, _, err := parseAll(t, tt.format, ParserOptions{}, tt.text)
+		if err != nil || len(points) > 0 || len(refusals) != 1 || !strings.Contains(refusals[0], "not JSON") {
+			t.Errorf("%s %.40s: %d points, refused %.200q, error %v", tt.format, tt.text, len(points), refusals, err)
+		}
+	}
+}
+
 // Who forgets to name the unit is told which one it may be.
 func TestTimeInAFinerUnit(t *testing.T) {
 	for _, tt := range []struct {
