@@ -129,6 +129,7 @@ func TestRange(t *testing.T) {
 		// The series without more tags, the only one with them, none.
 		{"series=wind", `[{"ts":0,"value":7}]` + "\n"},
 		{"series=wind&tags=" + esc(`{"at":"roof"}`), `[{"ts":0,"value":8}]` + "\n"},
+		{"series=wind&tags=" + esc(`{"hall":""}`), `[{"ts":0,"value":7}]` + "\n"},
 		{"series=rain&tags=" + esc(`{"unit":"mm"}`), `[{"ts":5,"value":3}]` + "\n"},
 		{"series=rain", `[{"ts":5,"value":3}]` + "\n"},
 		{"series=snow", "[]\n"},
@@ -210,9 +211,13 @@ func TestHostileParameters(t *testing.T) {
 	db, hall := houseDB(t)
 	server := serve(t, native.Config{DB: db}, web.Config{})
 	id := fmt.Sprint(uint64(hall))
+	deep := strings.Repeat("[", 512<<10) // more than a minute for what does not bound its depth
 	for _, tt := range []struct{ path, body, words string }{
 		{"range", "", "series or series_id is missing"},
 		{"range", "series_id=x", `series_id \"x\"`},
+		{"range", "series_id=", "series or series_id is missing"},
+		{"range", `{"series":"room.temp","tags":` + deep + `}`, "not JSON"},
+		{"range", "series=room.temp&tags=" + deep, "JSON object of strings"},
 		{"range", "series_id=-1", "2^64-1"},
 		{"range", "series_id=18446744073709551616", "2^64-1"},
 		{"range", `{"series_id":1.0}`, "2^64-1"},
@@ -246,6 +251,7 @@ func TestHostileParameters(t *testing.T) {
 		{"find", `{"tags":{}}`, "tags is missing"},
 		{"find", `{"tags":{"a":"b"},"op":"xor"}`, "want and, or or"},
 		{"select", "", "selector is missing"},
+		{"select", "selector=", "selector is missing"},
 		{"select", "selector={", "selector"},
 		{"select", "selector=" + strings.Repeat("a", 16<<10+1), "longer than 16 KiB"},
 		{"select", `selector={a=~"("}`, "selector"},
@@ -309,6 +315,8 @@ func TestAdmin(t *testing.T) {
 		"POST /api/v1/admin/delete?selector=a":                400,
 		"POST /api/v1/admin/delete?start=1&end=2":             400,
 		"POST /api/v1/admin/delete?selector=a&start=1":        400,
+		"POST /api/v1/admin/delete?selector=a&start=&end=":    400,
+		"POST /api/v1/admin/delete?selector=&start=1&end=2":   400,
 		"POST /api/v1/admin/retain?now=soon":                  400,
 		"GET /api/v1/admin/flush":                             405,
 		"GET /api/v1/stats?top=values":                        400,
@@ -319,6 +327,12 @@ func TestAdmin(t *testing.T) {
 		method, path, _ := strings.Cut(path, " ")
 		if status, got := ask(t, server, method, path, ""); status != want {
 			t.Errorf("%s %s: %d %s, want %d", method, path, status, got, want)
+		}
+	}
+	for _, path := range []string{"GET /api/v1/stats", "POST /api/v1/admin/retain"} {
+		method, path, _ := strings.Cut(path, " ")
+		if status, got := ask(t, server, method, path, strings.Repeat(" ", 1<<20+1)); status != 413 || !strings.Contains(got, "too_large") {
+			t.Errorf("%s with a long body: %d %s", path, status, got)
 		}
 	}
 	memory := serve(t, native.Config{DB: newDB(t, "")}, web.Config{})

@@ -17,8 +17,13 @@ import (
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
-// maxText is the longest selector, as of a query in another language.
-const maxText = 16 << 10
+const (
+	// maxText is the longest selector, as of a query in another language.
+	maxText = 16 << 10
+	// maxBody is the largest body, without its compression. Parsed it takes some 80 times
+	// as much.
+	maxBody = 1 << 20
+)
 
 func badRequest(format string, args ...any) error {
 	return &web.Error{Status: http.StatusBadRequest, Code: web.CodeBadRequest, Message: fmt.Sprintf(format, args...)}
@@ -36,6 +41,12 @@ func readParams(w http.ResponseWriter, r *http.Request, known ...string) (params
 		return params{}, err
 	}
 	defer body.Release()
+	if len(body.Bytes()) > maxBody {
+		return params{}, &web.Error{
+			Status: http.StatusRequestEntityTooLarge, Code: web.CodeTooLarge,
+			Message: fmt.Sprintf("the parameters take more than %d MiB", maxBody>>20),
+		}
+	}
 	return parseParams(r.URL.RawQuery, body.Bytes(), known)
 }
 
@@ -67,11 +78,7 @@ func parseParams(query string, body []byte, known []string) (params, error) {
 // parseObject reads the parameters in a JSON object. Numbers keep all of their digits;
 // an array stands for a parameter given several times, an object for its own text.
 func parseObject(text []byte) (url.Values, error) {
-	// The fast parser does not look into escapes.
-	if err := fastjson.ValidateBytes(text); err != nil {
-		return nil, badRequest("the body is not JSON: %.80s", err)
-	}
-	v, err := fastjson.ParseBytes(text)
+	v, err := parseJSON(string(text))
 	if err != nil {
 		return nil, badRequest("the body is not JSON: %.80s", err)
 	}
@@ -96,7 +103,22 @@ func parseObject(text []byte) (url.Values, error) {
 	return values, err
 }
 
-func (p params) has(name string) bool { return len(p.values[name]) > 0 }
+// parseJSON parses text, and looks into escapes, which the fast parser alone does not. It
+// comes first because it bounds how deep text may be nested: to validate a few kilobytes of
+// brackets takes minutes, and some megabytes the whole process.
+func parseJSON(text string) (*fastjson.Value, error) {
+	v, err := fastjson.Parse(text)
+	if err == nil {
+		err = fastjson.Validate(text)
+	}
+	return v, err
+}
+
+// has reports whether a parameter is given. An empty one is not: a variable that a shell
+// does not know must not delete all there is.
+func (p params) has(name string) bool {
+	return slices.ContainsFunc(p.values[name], func(text string) bool { return text != "" })
+}
 
 // one returns a parameter that must not be given twice, "" if it is absent.
 func (p params) one(name string) (string, error) {
@@ -177,12 +199,9 @@ func parseSeriesID(text string) (sydradb.SeriesID, error) {
 	return sydradb.SeriesID(id), nil
 }
 
-// parseTags reads a JSON object of strings as conditions.
-func parseTags(text string) (tags []sydradb.Matcher, err error) {
-	if err := fastjson.Validate(text); err != nil {
-		return nil, fmt.Errorf(`want a JSON object of strings, such as {"room":"hall"}`)
-	}
-	v, err := fastjson.Parse(text)
+// parseTags reads a JSON object of strings.
+func parseTags(text string) (tags []sydradb.Tag, err error) {
+	v, err := parseJSON(text)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return nil, fmt.Errorf(`want a JSON object of strings, such as {"room":"hall"}`)
 	}
@@ -201,14 +220,29 @@ func parseTags(text string) (tags []sydradb.Matcher, err error) {
 			return
 		}
 		seen[string(key)] = true
-		m, invalid := sydradb.NewMatcher(string(key), sydradb.MatchEqual, string(v.GetStringBytes()))
-		if invalid != nil {
-			err = invalid
-			return
-		}
-		tags = append(tags, m)
+		tags = append(tags, sydradb.Tag{Key: string(key), Value: string(v.GetStringBytes())})
 	})
 	return tags, err
+}
+
+// parseConditions reads the tags that series must have, or with an empty value lack.
+func parseConditions(text string) ([]sydradb.Matcher, error) {
+	tags, err := parseTags(text)
+	if err != nil {
+		return nil, err
+	}
+	return conditionsOf(tags)
+}
+
+func conditionsOf(tags []sydradb.Tag) (conditions []sydradb.Matcher, err error) {
+	for _, t := range tags {
+		m, err := sydradb.NewMatcher(t.Key, sydradb.MatchEqual, t.Value)
+		if err != nil {
+			return nil, err
+		}
+		conditions = append(conditions, m)
+	}
+	return conditions, nil
 }
 
 // selector returns the series that selector, any or series_id name. Without any of them
@@ -246,7 +280,8 @@ func parseSelector(text string) (sydradb.Selector, error) {
 // aggregation returns what agg, step, window and by ask for; ok is false if none of them
 // is given.
 func (p params) aggregation() (agg sydradb.Aggregation, ok bool, err error) {
-	if !p.has("agg") && !p.has("step") && !p.has("window") && !p.has("by") {
+	by, grouped := p.values["by"] // one group where it is empty
+	if !p.has("agg") && !p.has("step") && !p.has("window") && !grouped {
 		return agg, false, nil
 	}
 	agg.Functions = []sydradb.Function{sydradb.Avg}
@@ -262,8 +297,8 @@ func (p params) aggregation() (agg sydradb.Aggregation, ok bool, err error) {
 	if agg.Range > 0 && agg.Step == 0 {
 		return agg, false, badRequest("window goes with step, the time from one window to the next")
 	}
-	if p.has("by") {
-		agg.GroupBy = slices.DeleteFunc(slices.Clone(p.values["by"]), func(key string) bool { return key == "" })
+	if grouped {
+		agg.GroupBy = slices.DeleteFunc(slices.Clone(by), func(key string) bool { return key == "" })
 	}
 	return agg, true, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/sydradb/sydradb"
@@ -72,7 +73,14 @@ func (p params) rangeQuery() (q rangeQuery, err error) {
 	if q.name, err = sydradb.NewMatcher("__name__", sydradb.MatchEqual, name); err != nil {
 		return q, badRequest("series: %v", err)
 	}
-	return q, parsed(p, "tags", &q.tags, parseTags)
+	// A tag without a value is none, as everywhere.
+	return q, parsed(p, "tags", &q.tags, func(text string) ([]sydradb.Matcher, error) {
+		tags, err := parseTags(text)
+		if err != nil {
+			return nil, err
+		}
+		return conditionsOf(slices.DeleteFunc(tags, func(t sydradb.Tag) bool { return t.Value == "" }))
+	})
 }
 
 // queryRange answers points or windows of one series:
@@ -152,7 +160,7 @@ func (a *api) find(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var sel sydradb.Selector
-	if err = parsed(p, "tags", &sel.Matchers, parseTags); err == nil {
+	if err = parsed(p, "tags", &sel.Matchers, parseConditions); err == nil {
 		err = parsed(p, "op", &sel.Any, parseOperator)
 	}
 	if err == nil && len(sel.Matchers) == 0 {
