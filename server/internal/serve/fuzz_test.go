@@ -14,6 +14,7 @@ import (
 	"github.com/golang/snappy"
 
 	"github.com/sydradb/sydradb/server/internal/config"
+	"github.com/sydradb/sydradb/server/internal/web"
 )
 
 // documented are the statuses that docs/HTTP.md explains.
@@ -27,6 +28,13 @@ func memoryServer(t testing.TB, log io.Writer) *server {
 	cfg.MaxBodyBytes, cfg.MaxDecodedBytes = 1<<20, 1<<20
 	cfg.QueryTimeout = config.Duration(time.Second)
 	cfg.QueryMaxSamples = 100_000
+	s, _ := memoryServerOf(t, cfg, log)
+	return s
+}
+
+// memoryServerOf is memoryServer with settings. It returns the routes, too.
+func memoryServerOf(t testing.TB, cfg *config.Config, log io.Writer) (*server, [][]web.Route) {
+	t.Helper()
 	opts := cfg.Options()
 	opts.InMemory = true
 	s, err := newServer(cfg, opts, log)
@@ -46,7 +54,8 @@ func memoryServer(t testing.TB, log io.Writer) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.web.Mount(false, append(routes, early)...); err != nil {
+	routes = append(routes, early)
+	if err := s.web.Mount(false, routes...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -56,7 +65,7 @@ func memoryServer(t testing.TB, log io.Writer) *server {
 			}
 		}
 	})
-	return s
+	return s, routes
 }
 
 // requestText returns a request as it goes over the wire.
