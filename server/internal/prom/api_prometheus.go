@@ -22,22 +22,25 @@ import (
 	v1 "github.com/prometheus/prometheus/web/api/v1"
 )
 
-// newEngine returns the engine that evaluates PromQL.
+// newEngine returns the engine that evaluates PromQL: that of Prometheus as it is set up by
+// default.
 func newEngine(c *Config, p parser.Parser) *queryEngine {
-	return &queryEngine{promql.NewEngine(promql.EngineOpts{
-		Logger:               c.Logger,
-		Reg:                  c.Registerer,
-		MaxSamples:           int(c.Limits.MemoryBytes / sampleBytes),
-		Timeout:              c.Limits.Timeout,
-		LookbackDelta:        c.Limits.Lookback,
-		EnableAtModifier:     true,
-		EnableNegativeOffset: true,
-		// As in Prometheus' own tests: names are dropped at the end of a query, so that rates
-		// of several names do not become the same series before they are told apart.
-		EnableDelayedNameRemoval: true,
+	opts := promql.EngineOpts{
+		Logger:                   c.Logger,
+		Reg:                      c.Registerer,
+		MaxSamples:               int(c.Limits.MemoryBytes / sampleBytes),
+		Timeout:                  c.Limits.Timeout,
+		LookbackDelta:            c.Limits.Lookback,
+		EnableAtModifier:         true,
+		EnableNegativeOffset:     true,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return subqueryStep.Milliseconds() },
 		Parser:                   p,
-	}), p, c.Limits.MemoryBytes / stepBytes}
+	}
+	e := &queryEngine{promql.NewEngine(opts), nil, p, c.Limits.MemoryBytes / stepBytes}
+	opts.Reg = nil // metrics can be registered once only
+	opts.EnableDelayedNameRemoval = true
+	e.keeping = promql.NewEngine(opts)
+	return e
 }
 
 // newPrometheusAPI returns the handler of all routes that Prometheus' own API answers, below

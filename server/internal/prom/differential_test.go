@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/prompb"
+	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/storage/remote"
 	"github.com/prometheus/prometheus/tsdb"
@@ -57,7 +58,11 @@ func newPeers(t *testing.T) *peers {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(newPrometheusAPI(&c, api.engine, promdb, api.parser))
+	stock := promql.NewEngine(promql.EngineOpts{
+		MaxSamples: 50_000_000, Timeout: c.Limits.Timeout, LookbackDelta: c.Limits.Lookback, EnableAtModifier: true, EnableNegativeOffset: true,
+		NoStepSubqueryIntervalFn: func(int64) int64 { return 60_000 },
+	})
+	s := httptest.NewServer(newPrometheusAPI(&c, stock, promdb, api.parser))
 	t.Cleanup(s.Close)
 	p.prom = &server{t, s.URL}
 	return p
@@ -162,6 +167,9 @@ func TestSameAsPrometheus(t *testing.T) {
 		`temperature and on(job) http_requests_total`, `http_requests_total / ignoring(x) http_requests_total`, `deriv(temperature[10m])`,
 		`predict_linear(temperature[10m], 60)`, `changes(temperature[20m])`, `last_over_time(temperature[1m])`, `temperature[3m]`, `1 +`, `sum(`, `{}`,
 		`stddev_over_time(temperature[15m]) > 1`, `label_replace(temperature, "x", "$1", "instance", "i(.*)")`, `count_values("v", round(temperature))`,
+		`sum by (__name__) (rate(temperature[5m]))`, `max by (__name__, job) (rate(temperature[5m]) or rate(http_requests_total[5m]))`,
+		`label_replace(rate(temperature[5m]), "n", "$1", "__name__", "(.+)")`, `count by (__name__) ({__name__=~"temp.*|le_bucket"})`,
+		`sum(rate({__name__=~"temp.*|le_bucket"}[5m])) by (job)`, `topk by (__name__) (1, {job="j1"})`,
 	} {
 		p.same("/api/v1/query", "query", query, "time", fmt.Sprint(p.lastTime-100))
 		p.same("/api/v1/query_range", "query", query, "start", "0", "end", end, "step", "97")

@@ -7,8 +7,9 @@
 // of one millisecond the last one shows. The name of a series is its label __name__. Native
 // histograms, exemplars and start timestamps are not stored and so never in an answer.
 //
-// In two ways this is not Prometheus as it is set up by default: names are dropped at the
-// end of a query, not by each function, and what is grouped by __name__ keeps its name.
+// In one way this is not Prometheus as it is set up by default: queries that group by
+// __name__ what is made of series of several names are answered, and keep the names, where
+// Prometheus finds that it cannot tell the series apart.
 //
 // A query over a limit (text, steps of a subquery, series, samples read or held) is answered
 // with 422, one that takes too long with 503, and one that cannot be understood, or has more

@@ -31,46 +31,47 @@ const (
 // before the engine does.
 type queryEngine struct {
 	*promql.Engine
+	keeping  *promql.Engine // for queries that keepNames changes
 	parser   parser.Parser
 	maxSteps int64 // of a subquery
 }
 
 // NewInstantQuery implements promql.QueryEngine.
 func (e *queryEngine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts promql.QueryOpts, text string, ts time.Time) (promql.Query, error) {
-	text, err := e.prepare(text, 0)
+	engine, text, err := e.prepare(text, 0)
 	if err != nil {
 		return nil, err
 	}
-	return e.Engine.NewInstantQuery(ctx, q, opts, text, ts)
+	return engine.NewInstantQuery(ctx, q, opts, text, ts)
 }
 
 // NewRangeQuery implements promql.QueryEngine.
 func (e *queryEngine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts promql.QueryOpts, text string, start, end time.Time, step time.Duration) (promql.Query, error) {
-	text, err := e.prepare(text, end.Sub(start))
+	engine, text, err := e.prepare(text, end.Sub(start))
 	if err != nil {
 		return nil, err
 	}
-	return e.Engine.NewRangeQuery(ctx, q, opts, text, start, end, step)
+	return engine.NewRangeQuery(ctx, q, opts, text, start, end, step)
 }
 
-// prepare returns the query to be evaluated in place of text, over a range of time. Most
-// queries are passed on without a look.
-func (e *queryEngine) prepare(text string, length time.Duration) (string, error) {
+// prepare returns the query to be evaluated in place of text, over a range of time, and the
+// engine to do it. Most queries are passed on without a look.
+func (e *queryEngine) prepare(text string, length time.Duration) (*promql.Engine, string, error) {
 	if len(text) <= maxLiteralBytes && !strings.Contains(text, ":") && !strings.Contains(text, "label_") && !strings.Contains(text, labels.MetricName) {
-		return text, nil
+		return e.Engine, text, nil
 	}
 	expr, err := e.parser.ParseExpr(text)
 	if err != nil {
-		return text, nil // for the engine to say what is wrong with it
+		return e.Engine, text, nil // for the engine to say what is wrong with it
 	}
 	if err := e.check(expr, float64(length), 1); err != nil {
-		return "", err
+		return nil, "", err
 	}
 	changed := false
 	if expr = keepNames(expr, &changed); !changed {
-		return text, nil
+		return e.Engine, text, nil
 	}
-	return expr.String(), nil
+	return e.keeping, expr.String(), nil
 }
 
 // check refuses what takes memory before the engine counts it. length is the time, in

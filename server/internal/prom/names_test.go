@@ -10,17 +10,23 @@ import (
 
 func TestKeepNames(t *testing.T) {
 	const set = `, "__name__", "$1", "__name__", "(.+)")`
-	e := &queryEngine{parser: parser.NewParser(parser.Options{}), maxSteps: 100}
+	e := newEngine(&Config{Limits: Limits{}.withDefaults()}, parser.NewParser(parser.Options{}))
 	for text, want := range map[string]string{
-		`sum by (job) (rate({__name__=~"a|b"}[1m]))`:         `sum by (job) (rate({__name__=~"a|b"}[1m]))`,
-		`sum without (__name__) (rate(a[1m]))`:               `sum without (__name__) (rate(a[1m]))`,
-		`max by (__name__) (rate(a[1m]))`:                    `label_replace(max by (__name__) (rate(a[1m]))` + set,
-		`-(1 + topk by (__name__) (scalar(b), rate(a[1m])))`: `-(1 + label_replace(topk by (__name__) (scalar(b), rate(a[1m]))` + set + `)`,
-		`max_over_time(sum by (__name__, x) (a)[1h:1m])`:     `max_over_time(label_replace(sum by (__name__, x) (a)` + set + `[1h:1m])`,
-		`abs(sum by (__name__) (sum by (__name__, x) (a)))`:  `abs(label_replace(sum by (__name__) (label_replace(sum by (__name__, x) (a)` + set + `)` + set + `)`,
-		`sum by (__name__) (`:                                `sum by (__name__) (`,
+		`sum by (job) (rate({__name__=~"a|b"}[1m]))`:                   "",
+		`sum without (__name__) (rate({job="a"}[1m]))`:                 "",
+		`max by (__name__) (rate(a[1m]))`:                              "",
+		`max by (__name__) (rate({__name__=~"a"}[1m]))`:                "",
+		`max by (__name__, host) (rate(a[1m]) or rate(b[1m]))`:         "",
+		`count by (__name__) (({__name__=~"a|b"}))`:                    "",
+		`max by (__name__) (rate({__name__=~"a|b"}[1m]))`:              `label_replace(max by (__name__) (rate({__name__=~"a|b"}[1m]))` + set,
+		`max by (__name__) (rate({__name__!=""}[1m]))`:                 `label_replace(max by (__name__) (rate({__name__!=""}[1m]))` + set,
+		`-(1 + topk by (__name__) (scalar(b), rate({x="1"}[1m])))`:     `-(1 + label_replace(topk by (__name__) (scalar(b), rate({x="1"}[1m]))` + set + `)`,
+		`max_over_time(sum by (__name__, x) (-{x="1"})[1h:1m])`:        `max_over_time(label_replace(sum by (__name__, x) (-{x="1"})` + set + `[1h:1m])`,
+		`abs(sum by (__name__) (sum by (__name__, x) (abs({x="1"}))))`: `abs(label_replace(sum by (__name__) (label_replace(sum by (__name__, x) (abs({x="1"}))` + set + `)` + set + `)`,
+		`sum by (__name__) (`:                                          "",
 	} {
-		if got, err := e.prepare(text, 0); got != want || err != nil {
+		engine, got, err := e.prepare(text, 0)
+		if want == "" && (engine != e.Engine || got != text) || want != "" && (engine != e.keeping || got != want) || err != nil {
 			t.Errorf("%s: got %s, %v, want %s", text, got, err, want)
 		}
 	}
@@ -42,7 +48,7 @@ func TestStepsOfSubqueries(t *testing.T) {
 		{`1 + sum(max_over_time(max_over_time(a[60m:1m])[40m:5m]))`, 0, true},
 		{`a[292y:1ms]`, math.MaxInt64, false},
 	} {
-		if _, err := e.prepare(c.text, c.length); (err == nil) != c.fine {
+		if _, _, err := e.prepare(c.text, c.length); (err == nil) != c.fine {
 			t.Errorf("%s over %v: %v", c.text, c.length, err)
 		}
 	}
