@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -45,16 +46,18 @@ func (a *API) deletion(r *http.Request) (selectors []sydradb.Selector, start, en
 		if matchesAll(matchers) {
 			return nil, 0, 0, badRequest("match[] must contain at least one non-empty matcher")
 		}
-		sel, _, err := selector(matchers)
+		sel, found, err := a.selectorOnly(r.Context(), matchers)
 		if err != nil {
-			return nil, 0, 0, badRequest("invalid parameter \"match[]\": %v", err)
+			return nil, 0, 0, err
 		}
-		selectors = append(selectors, sel)
+		if found {
+			selectors = append(selectors, sel)
+		}
 	}
-	if start, err = timeOf(r, "start", sydradb.MinTime); err != nil {
+	if start, err = timeOf(r, "start", sydradb.MinTime, startNS); err != nil {
 		return nil, 0, 0, err
 	}
-	if end, err = timeOf(r, "end", sydradb.MaxTime); err != nil {
+	if end, err = timeOf(r, "end", sydradb.MaxTime, endNS); err != nil {
 		return nil, 0, 0, err
 	}
 	if end < start {
@@ -67,21 +70,46 @@ func (a *API) deletion(r *http.Request) (selectors []sydradb.Selector, start, en
 // select more than anybody may have meant.
 func matchesAll(matchers []*labels.Matcher) bool { return fulfils(labels.EmptyLabels(), matchers) }
 
-// timeOf returns a time of the request in nanoseconds: Unix seconds, or RFC 3339.
-func timeOf(r *http.Request, key string, missing int64) (int64, error) {
+// selectorOnly returns the selector of what fulfils all of matchers and of nothing else; found
+// is false if that is known to be nothing.
+func (a *API) selectorOnly(ctx context.Context, matchers []*labels.Matcher) (sel sydradb.Selector, found bool, err error) {
+	sel, certain, err := selector(matchers)
+	if err != nil {
+		return sel, false, badRequest("invalid parameter \"match[]\": %v", err)
+	}
+	if certain {
+		return sel, true, nil
+	}
+	all, err := a.config.DB.Find(ctx, sel, sydradb.MinTime, sydradb.MaxTime)
+	if err != nil {
+		return sel, false, err
+	}
+	sel = sydradb.Selector{}
+	b := labels.NewScratchBuilder(16)
+	for _, s := range all {
+		if fulfils(labelsOf(&b, s), matchers) {
+			sel.IDs = append(sel.IDs, s.ID())
+		}
+	}
+	return sel, len(sel.IDs) > 0, nil // without ids it would select everything
+}
+
+// timeOf returns a time of the request, Unix seconds or RFC 3339, in nanoseconds: edge of its
+// millisecond, since that is as exactly as times are shown.
+func timeOf(r *http.Request, key string, missing int64, edge func(millis) int64) (int64, error) {
 	text := r.Form.Get(key)
 	if text == "" {
 		return missing, nil
 	}
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(seconds) {
 		// As Prometheus does: beyond milliseconds a float has only noise.
-		return startNS(int64(math.Round(max(-1e15, min(1e15, seconds)) * 1000))), nil
+		return edge(int64(math.Round(max(-1e15, min(1e15, seconds)) * 1000))), nil
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return 0, badRequest("invalid parameter %q: cannot parse %q to a valid timestamp", key, text)
 	}
-	return startNS(t.UnixMilli()) + int64(t.Nanosecond()%nsPerMS), nil
+	return edge(t.UnixMilli()), nil
 }
 
 // snapshot writes a copy of the database below its directory.

@@ -207,6 +207,32 @@ func TestSeriesKnownByID(t *testing.T) {
 	if _, body := s.get("/api/v1/label/room/values", "match[]", "series:ab01"); data(t, body) != `["a"]` {
 		t.Errorf("values by id: %s", body)
 	}
+	for _, c := range []struct{ selector, left string }{
+		{`series:ab00{room="b"}`, `"2"`}, {`series:ab07`, `"2"`}, {`series:ab00{room="a"}`, `"1"`},
+	} {
+		if status, body := s.post("/api/v1/admin/tsdb/delete_series", "match[]", c.selector); status != 204 {
+			t.Errorf("deleting %s: %d %s", c.selector, status, body)
+		}
+		if _, body := s.get("/api/v1/query", "query", `count({room="a"})`, "time", "1"); !strings.Contains(body, c.left) {
+			t.Errorf("after deleting %s: %s, want %s", c.selector, body, c.left)
+		}
+	}
+}
+
+// TestDeleteWithinMillisecond deletes points by the times that queries show for them.
+func TestDeleteWithinMillisecond(t *testing.T) {
+	db := openDB(t)
+	write(t, db, "a", 999.999999, 1, 1000.5, 2, 1001, 3)
+	s := serve(t, Config{DB: db})
+	for _, at := range []string{"1", "1970-01-01T00:00:01Z"} {
+		if status, body := s.post("/api/v1/admin/tsdb/delete_series", "match[]", "a", "start", at, "end", at); status != 204 {
+			t.Errorf("%d %s", status, body)
+		}
+		if _, body := s.get("/api/v1/query?query=a[1m]&time=10"); !strings.Contains(body, `"values":[[0.999,"1"],[1.001,"3"]]`) {
+			t.Errorf("after deleting what is shown at %s: %s", at, body)
+		}
+		write(t, db, "a", 1000.5, 2)
+	}
 }
 
 func TestExternalLabelsInRemoteRead(t *testing.T) {
