@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,18 @@ func TestLimitsOfRemoteRead(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != c.status || !strings.Contains(string(body), c.text) {
 			t.Errorf("%s: %d %.200q", c.pattern, resp.StatusCode, body)
+		}
+	}
+	// Queries that are modest by themselves.
+	held := serve(t, Config{DB: db, Limits: Limits{Samples: 1000, MemoryBytes: 300 * sampledBytes}})
+	for n, want := range map[int]int{1: 200, 2: 422} {
+		resp, err := held.read(&prompb.ReadRequest{Queries: slices.Repeat(query("1"), n), AcceptedResponseTypes: sampled})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%d queries of 200 samples where 300 fit into memory: %d, want %d", n, resp.StatusCode, want)
 		}
 	}
 	// Whether the client sees the beginning depends on how much fits into buffers.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/prometheus/prometheus/prompb"
 	"github.com/prometheus/prometheus/storage/remote"
 
 	"github.com/sydradb/sydradb/server/internal/web"
@@ -25,24 +26,27 @@ const (
 // that has begun.
 func (a *API) readHandler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limits := a.config.Limits
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
 			r.Body = io.NopCloser(bytes.NewReader(body))
-			err = checkRead(r)
+			err = checkRead(r, &limits)
 		}
 		if err != nil {
 			web.Fail(w, r, err)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		b := newBudget(a.config.Limits, a.failed)
+		b := newBudget(limits, a.failed)
 		r = r.WithContext(withBudget(r.Context(), b))
 		h.ServeHTTP(&readWriter{ResponseWriter: w, exceeded: b.exceeded, late: func() bool { return r.Context().Err() != nil }}, r)
 	})
 }
 
-// checkRead refuses requests that cannot be understood.
-func checkRead(r *http.Request) error {
+// checkRead refuses requests that cannot be understood, and lowers limits for answers that are
+// not streamed: Prometheus' handler holds all of such an answer, and bounds each query of a
+// request by itself.
+func checkRead(r *http.Request, limits *Limits) error {
 	request, err := remote.DecodeReadRequest(r)
 	if err != nil {
 		return badRequest("the request is not one of remote read: %v", err)
@@ -51,6 +55,13 @@ func checkRead(r *http.Request) error {
 		if _, err := remote.FromLabelMatchers(q.Matchers); err != nil {
 			return badRequest("a query of the request: %v", err)
 		}
+	}
+	kind, err := remote.NegotiateResponseType(request.AcceptedResponseTypes)
+	if err != nil {
+		return badRequest("the request is not one of remote read: %v", err)
+	}
+	if kind == prompb.ReadRequest_SAMPLES {
+		limits.Samples = min(limits.Samples, limits.MemoryBytes/sampledBytes)
 	}
 	return nil
 }
