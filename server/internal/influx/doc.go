@@ -8,6 +8,8 @@
 //
 // A line that cannot be stored never costs the others. They are stored, and the answer is
 // 400 with the lines and reasons: clients take 4xx for final and send the request no more.
+// Integers that no float can hold are rounded, and counted in the answer's header
+// X-SydraDB-Rounded.
 //
 // The package parses no line itself, that is lineproto's, and knows no tokens, sizes of
 // bodies or compressions, which are web's. Its handlers are safe for concurrent use and

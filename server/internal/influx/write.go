@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +13,10 @@ import (
 	"github.com/sydradb/sydradb/server/internal/lineproto"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
+
+// headerRounded counts the integers that were stored as the nearest number that a float can
+// hold.
+const headerRounded = "X-Sydradb-Rounded"
 
 // precisions are the units of timestamps by their names. The empty one is the default.
 type precisions struct {
@@ -68,6 +73,9 @@ func (h *writer) write(w http.ResponseWriter, r *http.Request) error {
 	h.parse(req, body.Bytes(), unit)
 	if err := req.Commit(r.Context()); err != nil {
 		return err
+	}
+	if n := req.Rounded(); n > 0 {
+		w.Header().Set(headerRounded, strconv.Itoa(n))
 	}
 	if req.Refused() == 0 {
 		return nil

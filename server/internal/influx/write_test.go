@@ -100,6 +100,20 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// Integers that no float can hold are counted, whatever the status is.
+func TestRounded(t *testing.T) {
+	s := serve(t, open(t, sydradb.Options{}), intake.DefaultLimits())
+	for body, want := range map[string]string{
+		"m a=9007199254740993i,b=9007199254740995u,c=9007199254740992i 1": "2",
+		"m a=9007199254740993i,b=\"text\" 1":                              "1",
+		"m a=1i 1":                                                        "",
+	} {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest("POST", "/write", strings.NewReader(body)))
+		expect(t, body, w.Header().Get("X-SydraDB-Rounded"), want)
+	}
+}
+
 func TestPrecision(t *testing.T) {
 	for precision, unit := range map[string]time.Duration{
 		"": 1, "n": 1, "ns": 1, "u": 1e3, "us": 1e3, "ms": 1e6, "s": 1e9, "m": time.Minute, "h": time.Hour,

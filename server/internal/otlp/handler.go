@@ -26,6 +26,10 @@ const protocol = "otlp"
 // headerRejected says what was not stored where the answer is a full success all the same.
 const headerRejected = "X-Sydradb-Rejected"
 
+// headerRounded counts the integers that were stored as the nearest number that a float can
+// hold.
+const headerRounded = "X-Sydradb-Rounded"
+
 // spareTargets is how many points of target_info a request may make beside two for each of
 // its data points.
 const spareTargets = 1000
@@ -143,6 +147,9 @@ func (h *handler) convert(ctx context.Context, request *intake.Request, md pmetr
 func answer(w http.ResponseWriter, e encoding, request *intake.Request, s *screen) {
 	if s.exemplars > 0 {
 		w.Header().Set(headerRejected, string(intake.Exemplar)+"="+strconv.Itoa(s.exemplars))
+	}
+	if n := request.Rounded(); n > 0 {
+		w.Header().Set(headerRounded, strconv.Itoa(n))
 	}
 	var body []byte
 	if refused := request.Refused() - s.exemplars; refused > 0 {

@@ -340,6 +340,16 @@ func TestExemplarsAlone(t *testing.T) {
 	f.expect("requests_total 0 5")
 }
 
+func TestRounded(t *testing.T) {
+	f := open(t, intake.DefaultLimits())
+	md := pmetric.NewMetrics()
+	sum(metrics(md, nil), "requests", pmetric.AggregationTemporalityCumulative, 1<<53+1, 1<<53, 1<<54, -1<<63, 1<<63-1)
+	w := f.post(md)
+	if rejected, message := partial(t, w); rejected != 0 || message != "" || w.Header().Get(headerRounded) != "2" {
+		t.Errorf("%d rejected: %s %v", rejected, message, w.Header())
+	}
+}
+
 func TestStaleMarker(t *testing.T) {
 	f := open(t, intake.DefaultLimits())
 	md := pmetric.NewMetrics()

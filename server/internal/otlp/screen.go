@@ -129,7 +129,7 @@ func (s *screen) numbers(m pmetric.Metric, points pmetric.NumberDataPointSlice) 
 		case p.ValueType() == pmetric.NumberDataPointValueTypeEmpty:
 			why = refuseNoValue
 		case p.ValueType() == pmetric.NumberDataPointValueTypeInt:
-			if v := p.IntValue(); v > 1<<53 || v < -1<<53 {
+			if v := p.IntValue(); float64(v) >= 1<<63 || int64(float64(v)) != v {
 				s.request.Round(1)
 			}
 		}
