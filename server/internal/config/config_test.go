@@ -150,6 +150,7 @@ func TestErrorsSayWhereAndWhat(t *testing.T) {
 		{env: "SYDRADB_FSYNC=sometimes", words: `SYDRADB_FSYNC: "sometimes": use one of always, interval, none`},
 		{env: "SYDRADB_MAX_SERIES=-1", words: `SYDRADB_MAX_SERIES: max_series = -1: want 0 or more`},
 		{env: "SYDRADB_ENABLE_PROM=maybe", words: `SYDRADB_ENABLE_PROM: "maybe": want true or false`},
+		{env: "SYDRADB_RETENTION=\xff=3", words: `is not a namespace`}, // which would be a label of metrics
 		{env: "SYDRADB_EXTERNAL_LABELS=x", words: `SYDRADB_EXTERNAL_LABELS: "x": want NAME=VALUE`},
 		{flag: "--fsync=sometimes", words: `use one of always, interval, none`},
 		{flag: "--listen=0.0.0.0:80", words: `--listen: listen = "0.0.0.0:80": an address that others can reach needs a token`},

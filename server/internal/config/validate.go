@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // bounds are the least and greatest values of keys that are numbers. Sizes and spans
@@ -44,7 +45,6 @@ var bounds = map[string][2]int64{
 	"query_timeout":         {1, math.MaxInt64},
 	"query_max_samples":     {1, math.MaxInt32},
 	"query_max_series":      {1, math.MaxInt32},
-	"query_max_steps":       {1, math.MaxInt32},
 	"query_max_text_bytes":  {1, 1 << 20},
 	"lookback_delta":        {1_000_000, math.MaxInt64},
 	"mem_limit_bytes":       {0, 1 << 50},
@@ -145,7 +145,7 @@ func (c *Config) checkMemory() error {
 func (c *Config) checkLabels() error {
 	var faults []error
 	for namespace := range c.Retention {
-		if namespace == "" || strings.Contains(namespace, ".") {
+		if namespace == "" || strings.Contains(namespace, ".") || !utf8.ValidString(namespace) {
 			faults = append(faults, c.fault("retention", "%q is not a namespace: the part of names up to their first dot", namespace))
 		}
 	}
