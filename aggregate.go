@@ -60,6 +60,10 @@ type Aggregation struct {
 	// MaxSeries and MaxPoints, if not 0, end the aggregation with [ErrLimit] when more
 	// series are selected, or there are more windows with a result.
 	MaxSeries, MaxPoints int
+	// MaxWindows, if not 0, ends the aggregation with [ErrLimit] when there are more windows
+	// of time between the first and the last point, those without a result included: each
+	// series takes memory for them while it is read.
+	MaxWindows int
 	// Parallel is the number of series read at the same time, each of which takes memory
 	// for the results of its windows. 0 and 1 mean one.
 	Parallel int
@@ -97,7 +101,7 @@ func (db *DB) Aggregate(ctx context.Context, a Aggregation) (*Results, error) {
 		Windows:   aggregate.Windows{Start: a.Start, End: a.End, Step: int64(a.Step), Range: int64(a.Range)},
 		Functions: functions,
 		Grouped:   a.GroupBy != nil, By: a.GroupBy,
-		MaxSeries: a.MaxSeries, MaxPoints: a.MaxPoints,
+		MaxSeries: a.MaxSeries, MaxPoints: a.MaxPoints, MaxWindows: a.MaxWindows,
 		Parallel: a.Parallel,
 	})
 	if err != nil {

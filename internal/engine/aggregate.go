@@ -20,6 +20,7 @@ type Aggregation struct {
 	Grouped              bool     // else each series is by itself
 	By                   []string // keys of tags; base.NameKey stands for the name
 	MaxSeries, MaxPoints int
+	MaxWindows           int
 	Parallel             int
 }
 
@@ -50,7 +51,7 @@ func (e *Engine) Aggregate(ctx context.Context, a Aggregation) (*Aggregates, err
 	}
 	whole := a.Start <= base.MinTime && a.Step == 0 && a.Range == 0
 	a.Windows = aligned(a.Windows)
-	if a.Windows, err = e.within(ctx, a.Windows, snap); err != nil {
+	if a.Windows, err = e.within(ctx, a.Windows, a.MaxWindows, snap); err != nil {
 		snap.release()
 		return nil, err
 	}
@@ -80,11 +81,11 @@ func aligned(w aggregate.Windows) aggregate.Windows {
 // snap. The bounds of files are those of all series in them: if there are too many between
 // those as well, the points themselves decide, so that what is in which file changes no
 // answer.
-func (e *Engine) within(ctx context.Context, w aggregate.Windows, snap *snapshot) (aggregate.Windows, error) {
-	near, err := w, w.Validate()
+func (e *Engine) within(ctx context.Context, w aggregate.Windows, most int, snap *snapshot) (aggregate.Windows, error) {
+	near, err := w, allowed(w, most)
 	if errors.Is(err, aggregate.ErrTooMany) {
 		near = w.Trim(snap.bounds())
-		err = near.Validate()
+		err = allowed(near, most)
 	}
 	if errors.Is(err, aggregate.ErrTooMany) {
 		first, last, failed := e.pointBounds(ctx, snap)
@@ -92,12 +93,25 @@ func (e *Engine) within(ctx context.Context, w aggregate.Windows, snap *snapshot
 			return w, failed
 		}
 		near = w.Trim(first, last)
-		err = near.Validate()
+		err = allowed(near, most)
 	}
-	if err != nil {
+	switch {
+	case err != nil && near.Validate() == nil:
+		return w, fmt.Errorf("%w: more than %d windows of time; a wider step is needed", ErrLimit, most)
+	case err != nil:
 		return w, fmt.Errorf("%w: %w", ErrInvalidQuery, err)
 	}
 	return near, nil
+}
+
+// allowed returns what is wrong with windows, of which there may be so many, if most is not
+// 0.
+func allowed(w aggregate.Windows, most int) error {
+	err := w.Validate()
+	if err == nil && most > 0 && w.Len() > most {
+		return aggregate.ErrTooMany
+	}
+	return err
 }
 
 // pointBounds reads all series for the times of their first and last point; first is above

@@ -264,6 +264,8 @@ func TestAggregationLimits(t *testing.T) {
 		{"just enough", func(a *Aggregation) { a.MaxSeries, a.MaxPoints = 3, 6 }, 3, 6, nil},
 		{"series", func(a *Aggregation) { a.MaxSeries = 2 }, 0, 0, ErrLimit},
 		{"windows with a result", func(a *Aggregation) { a.MaxPoints = 5 }, 2, 4, ErrLimit},
+		{"windows between points", func(a *Aggregation) { a.MaxWindows = 1001 }, 3, 6, nil},
+		{"one window more", func(a *Aggregation) { a.MaxWindows = 1000 }, 0, 0, ErrLimit},
 		{"one group", func(a *Aggregation) { a.Grouped, a.MaxPoints = true, 2 }, 1, 2, nil},
 		{"negative step", func(a *Aggregation) { a.Step = -1 }, 0, 0, ErrInvalidQuery},
 		{"no such function", func(a *Aggregation) { a.Functions = []aggregate.Function{aggregate.Rate + 1} }, 0, 0, ErrInvalidQuery},

@@ -29,11 +29,12 @@ func longDB(t *testing.T, n int) native.Config {
 // Beyond a limit a query is refused with the documented status, and the next one is served.
 func TestLimits(t *testing.T) {
 	c := longDB(t, 10)
-	c.Limits = native.Limits{Series: 1, Points: 9}
+	c.Limits = native.Limits{Series: 1, Points: 9, Windows: 18}
 	server := serve(t, c, web.Config{})
 	for _, path := range []string{
 		"select?selector=long", "select?selector=long%7Bn=%221%22%7D", "series?selector=long",
 		"find?op=or&tags=%7B%22n%22:%221%22,%22m%22:%22%22%7D",
+		"range?series=long&tags=%7B%22n%22:%221%22%7D&step=500ms&agg=avg",
 	} {
 		status, got := ask(t, server, "GET", "/api/v1/query/"+path, "")
 		if status != 422 || !strings.Contains(got, `"query_limit"`) {
@@ -43,6 +44,10 @@ func TestLimits(t *testing.T) {
 	status, got := ask(t, server, "GET", "/api/v1/query/range?series=long&tags=%7B%22n%22:%221%22%7D&end=8", "")
 	if status != 200 || strings.Count(got, `"ts"`) != 9 {
 		t.Errorf("%d %s", status, got)
+	}
+	status, got = ask(t, server, "GET", "/api/v1/query/range?series=long&tags=%7B%22n%22:%221%22%7D&end=8&step=500ms&agg=avg", "")
+	if status != 200 || strings.Count(got, `"ts"`) != 9 {
+		t.Errorf("17 windows: %d %s", status, got)
 	}
 }
 

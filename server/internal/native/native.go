@@ -27,6 +27,9 @@ type Limits struct {
 	Timeout time.Duration
 	Series  int // that a query selects, default 100,000
 	Points  int // that a query answers, default 50 million
+	// Windows of time that an aggregation has, empty ones included: memory for them is taken
+	// for each series that is being read. Default 1 million.
+	Windows int
 }
 
 const totalTimeouts = 20
@@ -36,6 +39,7 @@ func (l Limits) withDefaults() Limits {
 		Timeout: cmp.Or(l.Timeout, 30*time.Second),
 		Series:  cmp.Or(l.Series, 100_000),
 		Points:  cmp.Or(l.Points, 50_000_000),
+		Windows: cmp.Or(l.Windows, 1_000_000),
 	}
 }
 

@@ -160,7 +160,7 @@ func (a *api) readPoints(ctx context.Context, sel sydradb.Selector, q *pointsQue
 func (a *api) readWindows(ctx context.Context, sel sydradb.Selector, q *pointsQuery, do func(render.Block) error) error {
 	agg := q.agg
 	agg.Selector, agg.Start, agg.End = sel, q.start, q.end
-	agg.MaxSeries, agg.MaxPoints = a.Limits.Series, a.Limits.Points
+	agg.MaxSeries, agg.MaxPoints, agg.MaxWindows = a.Limits.Series, a.Limits.Points, a.Limits.Windows
 	it, err := a.DB.Aggregate(ctx, agg)
 	if err != nil {
 		return err
