@@ -69,6 +69,7 @@ type Config struct {
 
 	// What queries may take.
 	QuerySlots        int      `toml:"query_slots"`
+	QueryWait         Duration `toml:"query_wait"`
 	QueryTimeout      Duration `toml:"query_timeout" help:"longest time that a query may take, such as 30s (default 30s)"`
 	QueryMaxSamples   int      `toml:"query_max_samples"`
 	QueryMaxSeries    int      `toml:"query_max_series"`
@@ -129,6 +130,7 @@ func Default() *Config {
 		IngestWait:        Duration(10 * time.Second),
 		DrainTimeout:      Duration(30 * time.Second),
 
+		QueryWait:         Duration(10 * time.Second),
 		QueryTimeout:      Duration(30 * time.Second),
 		QueryMaxSamples:   50_000_000,
 		QueryMaxSeries:    100_000,

@@ -89,6 +89,7 @@ func (c *Config) Limits() web.Limits {
 	l.IngestSlots = cmp.Or(c.IngestSlots, l.IngestSlots)
 	l.IngestWait = time.Duration(c.IngestWait)
 	l.QuerySlots = c.querySlots()
+	l.QueryWait = time.Duration(c.QueryWait)
 	l.DrainTimeout = time.Duration(c.DrainTimeout)
 	return l
 }

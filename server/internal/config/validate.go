@@ -42,6 +42,7 @@ var bounds = map[string][2]int64{
 	"ingest_wait":           {1, math.MaxInt64},
 	"drain_timeout":         {1, math.MaxInt64},
 	"query_slots":           {0, 1 << 16},
+	"query_wait":            {1, math.MaxInt64},
 	"query_timeout":         {1, math.MaxInt64},
 	"query_max_samples":     {1, math.MaxInt32},
 	"query_max_series":      {1, math.MaxInt32},

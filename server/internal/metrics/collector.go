@@ -154,6 +154,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	put(slotsDesc, float64(load.IngestBusy), "ingest")
 	put(slotsDesc, float64(load.QueryBusy), "query")
 	put(waitingDesc, float64(load.IngestWaiting), "ingest")
+	put(waitingDesc, float64(load.QueryWaiting), "query")
 	put(bodiesDesc, float64(load.BodiesBytes))
 
 	db := c.DB()

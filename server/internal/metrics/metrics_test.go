@@ -42,9 +42,11 @@ func newMetrics(t testing.TB, opts sydradb.Options) (*metrics.Metrics, *sydradb.
 	})
 	m := metrics.New("1.2.3")
 	err = m.Watch(metrics.Sources{
-		DB:         func() *sydradb.DB { return db },
-		Status:     func() node.Status { return node.Status{State: node.OK, Recovery: node.Recovery{Done: 5, Total: 7}} },
-		Load:       func() web.Load { return web.Load{IngestBusy: 1, IngestWaiting: 2, QueryBusy: 3, BodiesBytes: 4} },
+		DB:     func() *sydradb.DB { return db },
+		Status: func() node.Status { return node.Status{State: node.OK, Recovery: node.Recovery{Done: 5, Total: 7}} },
+		Load: func() web.Load {
+			return web.Load{IngestBusy: 1, IngestWaiting: 2, QueryBusy: 3, QueryWaiting: 5, BodiesBytes: 4}
+		},
 		Namespaces: []string{"weather"},
 	})
 	if err != nil {
@@ -118,6 +120,7 @@ func TestScrape(t *testing.T) {
 		`sydradb_http_slots_busy{slot="ingest"} 1`,
 		`sydradb_http_slots_busy{slot="query"} 3`,
 		`sydradb_http_slots_waiting{slot="ingest"} 2`,
+		`sydradb_http_slots_waiting{slot="query"} 5`,
 		`sydradb_http_body_bytes 4`,
 		`sydradb_series 1`,
 		`sydradb_segment_points 1`,

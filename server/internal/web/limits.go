@@ -25,6 +25,7 @@ type Limits struct {
 	IngestSlots int           // requests that store points at a time, default 2 for each CPU
 	IngestWait  time.Duration // for such a slot, default 10s
 	QuerySlots  int           // queries at a time, default 2 for each CPU, at most 20
+	QueryWait   time.Duration // for such a slot, default 10s
 
 	DrainTimeout time.Duration // for requests under way when the server stops, default 30s
 }
@@ -49,6 +50,7 @@ func DefaultLimits() Limits {
 		IngestSlots:   slots,
 		IngestWait:    10 * time.Second,
 		QuerySlots:    min(slots, 20),
+		QueryWait:     10 * time.Second,
 		DrainTimeout:  30 * time.Second,
 	}
 }
@@ -71,6 +73,7 @@ func (l Limits) withDefaults() Limits {
 	orDefault(&l.IngestSlots, d.IngestSlots)
 	orDefault(&l.IngestWait, d.IngestWait)
 	orDefault(&l.QuerySlots, d.QuerySlots)
+	orDefault(&l.QueryWait, d.QueryWait)
 	orDefault(&l.DrainTimeout, d.DrainTimeout)
 	// A body that could never get the memory for it is too large, and not to be tried
 	// again: both of its forms and what is moved when one grows have to fit.

@@ -212,7 +212,7 @@ func TestSlots(t *testing.T) {
 			wait       time.Duration
 		}{
 			{"/ingest", CodeOverloaded, 503, 10 * time.Second},
-			{"/query", "unavailable", 429, 0},
+			{"/query", "unavailable", 429, 10 * time.Second},
 		} {
 			first := make(chan int)
 			go func() { first <- post(s, tt.path, "", []byte("x")).Code }()

@@ -22,9 +22,6 @@ func (s *slots) acquire(ctx context.Context, wait time.Duration) bool {
 		return true
 	default:
 	}
-	if wait <= 0 {
-		return false
-	}
 	s.waiting.Add(1)
 	defer s.waiting.Add(-1)
 	timer := time.NewTimer(wait)
@@ -45,6 +42,7 @@ func (s *slots) release() { <-s.free }
 type heldSlot struct {
 	slots *slots
 	wait  time.Duration
+	query bool // else it is one for storing points
 	held  bool
 }
 
@@ -59,7 +57,7 @@ func (h *heldSlot) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if h.wait == 0 {
+	if h.query {
 		return &Error{Status: 429, Code: CodeTooManyQueries, Message: "too many queries at a time; try again in a moment", RetryAfter: time.Second}
 	}
 	return &Error{Status: 503, Code: CodeOverloaded, Message: "too many requests wait to be stored; nothing of this one was, sending it again later is safe", RetryAfter: 10 * time.Second}
@@ -85,7 +83,7 @@ func (s *Server) takeSlot(c *call, slot Slot, r *http.Request) error {
 		if err := c.collectQuery(r); err != nil {
 			return err
 		}
-		c.slot = &heldSlot{slots: s.query}
+		c.slot = &heldSlot{slots: s.query, wait: s.limits.QueryWait, query: true}
 	}
 	return c.slot.acquire(c.ctx)
 }
@@ -93,7 +91,7 @@ func (s *Server) takeSlot(c *call, slot Slot, r *http.Request) error {
 // Load is how busy a server is.
 type Load struct {
 	IngestBusy, IngestWaiting int   // requests that store points
-	QueryBusy                 int   // queries
+	QueryBusy, QueryWaiting   int   // queries
 	BodiesBytes               int64 // bodies held in memory
 }
 
@@ -103,6 +101,7 @@ func (s *Server) Load() Load {
 		IngestBusy:    len(s.ingest.free),
 		IngestWaiting: int(s.ingest.waiting.Load()),
 		QueryBusy:     len(s.query.free),
+		QueryWaiting:  int(s.query.waiting.Load()),
 		BodiesBytes:   s.bodies.used.Load(),
 	}
 }
