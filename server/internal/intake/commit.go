@@ -8,6 +8,10 @@ import (
 	"github.com/sydradb/sydradb"
 )
 
+// tries is how often a batch is written that finds no room for a series where there then is
+// some: series come and go under the eyes of a request.
+const tries = 10
+
 // Commit stores the points as one batch: all of them or, on an error, none. It returns
 // when they are as durable as the database is set to. Points that are older than what
 // retention keeps, and those of series for which there is no more room, are counted as
@@ -33,7 +37,7 @@ func (r *Request) Commit(ctx context.Context) error {
 	// A writer whose context cannot end commits in its own goroutine where it can, which
 	// spares two switches between goroutines a request.
 	whole := context.WithoutCancel(ctx)
-	for {
+	for try := 1; ; try++ {
 		err := r.in.db.Write(whole, r.batch)
 		dropped := 0
 		switch {
@@ -44,6 +48,9 @@ func (r *Request) Commit(ctx context.Context) error {
 			dropped = r.dropOld()
 		case errors.Is(err, sydradb.ErrSeriesLimit):
 			dropped = r.dropHomeless()
+			if dropped == 0 && try < tries {
+				continue // room was made meanwhile
+			}
 		}
 		if dropped == 0 {
 			return err

@@ -10,9 +10,10 @@ const (
 	// maxDepth bounds values within values: the decoder calls itself for each, and a
 	// stack that overflows ends the process.
 	maxDepth = 64
-	// perByte and spare bound the memory that the decoder takes for a body.
+	// perByte, spare and most bound the memory that the decoder takes for a body.
 	perByte = 16
 	spare   = 1 << 20
+	most    = 256 << 20
 )
 
 var (
@@ -90,7 +91,7 @@ var shapes = [...]shape{
 // weigh checks that a request in protocol buffers can be decoded with bounded memory
 // and stack.
 func weigh(body []byte) error {
-	left := perByte*len(body) + spare
+	left := min(perByte*len(body)+spare, most)
 	return weighMessage(body, kindRequest, 0, &left)
 }
 
@@ -148,7 +149,7 @@ const objectBytes = 136
 
 // weighJSON is weigh for JSON. It need not be valid: the decoder will say so.
 func weighJSON(body []byte) error {
-	left := perByte*len(body) + spare
+	left := min(perByte*len(body)+spare, most)
 	depth := 0
 	for i := 0; i < len(body); i++ {
 		switch body[i] {
