@@ -85,7 +85,8 @@ func FuzzRequest(f *testing.F) {
 		default:
 			t.Errorf("%s %s?%s answers %d %s", method, path, query, w.Code, w.Body)
 		}
-		if !utf8.Valid(w.Body.Bytes()) {
+		// A redirect to the clean form of a path is net/http's, and repeats the query.
+		if w.Code/100 != 3 && !utf8.Valid(w.Body.Bytes()) {
 			t.Errorf("%s %s?%s answers %q", method, path, query, w.Body)
 		}
 	})
