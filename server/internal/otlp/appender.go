@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -82,7 +83,7 @@ func (a *appender) resolve(ls labels.Labels, ts int64) (*sydradb.Series, *intake
 	name := ""
 	a.tags = a.tags[:0]
 	ls.Range(func(l labels.Label) {
-		if l.Name == labels.MetricName {
+		if l.Name == model.MetricNameLabel {
 			name = l.Value
 			return
 		}

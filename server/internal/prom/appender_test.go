@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -51,11 +52,11 @@ func (a *appender) Append(_ storage.SeriesRef, l labels.Labels, st, t int64, v f
 	}
 	var tags []sydradb.Tag
 	l.Range(func(l labels.Label) {
-		if l.Name != labels.MetricName {
+		if l.Name != model.MetricNameLabel {
 			tags = append(tags, sydradb.Tag{Key: l.Name, Value: l.Value})
 		}
 	})
-	s, err := a.db.Series(l.Get(labels.MetricName), tags...)
+	s, err := a.db.Series(l.Get(model.MetricNameLabel), tags...)
 	if err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -117,7 +118,7 @@ func loadPrometheus(b *testing.B, hosts int) *tsdb.DB {
 	for host := range hosts {
 		for _, m := range benchMetrics {
 			builder := labels.NewScratchBuilder(12)
-			builder.Add(labels.MetricName, "cpu_"+m)
+			builder.Add(model.MetricNameLabel, "cpu_"+m)
 			for _, t := range hostTags(host) {
 				builder.Add(t.Key, t.Value)
 			}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
@@ -163,12 +164,12 @@ func (f *filter) dropConverted(line string) {
 	if err != nil {
 		f.t.Fatalf("%s: %v", line, err)
 	}
-	base, ok := strings.CutSuffix(lset.Get(labels.MetricName), "_bucket")
+	base, ok := strings.CutSuffix(lset.Get(model.MetricNameLabel), "_bucket")
 	if !ok {
 		return
 	}
 	b := labels.NewBuilder(lset)
-	b.Set(labels.MetricName, base)
+	b.Set(model.MetricNameLabel, base)
 	b.Del(labels.BucketLabel)
 	for _, known := range f.gone {
 		if labels.Equal(known, b.Labels()) {

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/golang/snappy"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/prompb"
@@ -74,7 +75,7 @@ func (p *peers) fill(appenders []storage.Appender) {
 	p.t.Helper()
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for i := range 40 {
-		b := labels.NewBuilder(labels.FromStrings(labels.MetricName, []string{"http_requests_total", "temperature", "le_bucket"}[i%3],
+		b := labels.NewBuilder(labels.FromStrings(model.MetricNameLabel, []string{"http_requests_total", "temperature", "le_bucket"}[i%3],
 			"job", fmt.Sprintf("j%d", i%4), "instance", fmt.Sprintf("i%02d", i)))
 		if i%5 == 0 {
 			b.Set("Zone", fmt.Sprintf("z%d", i%2)).Set("empty", "")

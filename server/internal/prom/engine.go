@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
@@ -57,7 +57,7 @@ func (e *queryEngine) NewRangeQuery(ctx context.Context, q storage.Queryable, op
 // prepare returns the query to be evaluated in place of text, over a range of time, and the
 // engine to do it. Most queries are passed on without a look.
 func (e *queryEngine) prepare(text string, length time.Duration) (*promql.Engine, string, error) {
-	if len(text) <= maxLiteralBytes && !strings.Contains(text, ":") && !strings.Contains(text, "label_") && !strings.Contains(text, labels.MetricName) {
+	if len(text) <= maxLiteralBytes && !strings.Contains(text, ":") && !strings.Contains(text, "label_") && !strings.Contains(text, model.MetricNameLabel) {
 		return e.Engine, text, nil
 	}
 	expr, err := e.parser.ParseExpr(text)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
@@ -88,7 +89,7 @@ func selectAll(t testing.TB, db *sydradb.DB, mint, maxt int64) []storage.Series 
 	t.Helper()
 	q := newQueryable(db, Limits{}, nil).querier(mint, maxt)
 	t.Cleanup(func() { q.Close() })
-	set := q.Select(context.Background(), true, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, "m"))
+	set := q.Select(context.Background(), true, nil, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, "m"))
 	var all []storage.Series
 	for set.Next() {
 		all = append(all, set.At())

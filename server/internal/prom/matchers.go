@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/sydradb/sydradb"
@@ -44,7 +45,7 @@ func selector(matchers []*labels.Matcher) (sel sydradb.Selector, certain bool, e
 // for nameless.
 func idShown(matchers []*labels.Matcher) (sydradb.SeriesID, bool) {
 	for _, m := range matchers {
-		if m.Type != labels.MatchEqual || m.Name != labels.MetricName {
+		if m.Type != labels.MatchEqual || m.Name != model.MetricNameLabel {
 			continue
 		}
 		if text, ok := strings.CutPrefix(m.Value, "series:"); ok {

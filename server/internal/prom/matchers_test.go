@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"pgregory.net/rapid"
 
@@ -26,7 +27,7 @@ func TestMatchersMeanTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			batch.Add(s, 1, 1)
-			all = append(all, labels.FromStrings(labels.MetricName, s.Name(), "x", x, "y", y))
+			all = append(all, labels.FromStrings(model.MetricNameLabel, s.Name(), "x", x, "y", y))
 		}
 	}
 	if err := db.Write(t.Context(), batch); err != nil {
@@ -35,7 +36,7 @@ func TestMatchersMeanTheSame(t *testing.T) {
 	part := rapid.SampledFrom([]string{"a", "b", "ab", ".", ".*", ".+", "a?", "[ab]", "[^a]", "(?i:A)", "^", "$", "|", "(a|ab)", "(?:b)*", "\\.", "\n", "é", "\\|", "(a|)", "a{2}", "(?-s:.)", "(?s:.)", "\\b"})
 	matcher := rapid.Custom(func(t *rapid.T) *labels.Matcher {
 		kind := rapid.SampledFrom([]labels.MatchType{labels.MatchEqual, labels.MatchNotEqual, labels.MatchRegexp, labels.MatchNotRegexp}).Draw(t, "type")
-		name := rapid.SampledFrom([]string{"x", "y", "z", labels.MetricName}).Draw(t, "name")
+		name := rapid.SampledFrom([]string{"x", "y", "z", model.MetricNameLabel}).Draw(t, "name")
 		value := rapid.SampledFrom(append(slices.Clone(values), "m0", "m1")).Draw(t, "value")
 		if kind == labels.MatchRegexp || kind == labels.MatchNotRegexp {
 			value = ""

@@ -3,6 +3,7 @@ package prom
 import (
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -23,7 +24,7 @@ func keepNames(expr parser.Expr, changed *bool) parser.Expr {
 		if e.Param != nil {
 			e.Param = keepNames(e.Param, changed)
 		}
-		if !e.Without && slices.Contains(e.Grouping, labels.MetricName) && losesNames(e.Expr) {
+		if !e.Without && slices.Contains(e.Grouping, model.MetricNameLabel) && losesNames(e.Expr) {
 			*changed = true
 			return named(e)
 		}
@@ -58,14 +59,14 @@ func losesNames(expr parser.Expr) bool {
 
 // fixesName reports whether what fulfils m has one name.
 func fixesName(m *labels.Matcher) bool {
-	return m.Name == labels.MetricName &&
+	return m.Name == model.MetricNameLabel &&
 		(m.Type == labels.MatchEqual && m.Value != "" || m.Type == labels.MatchRegexp && len(m.SetMatches()) == 1)
 }
 
 // named returns label_replace(e, "__name__", "$1", "__name__", "(.+)").
 func named(e parser.Expr) parser.Expr {
 	args := parser.Expressions{e}
-	for _, text := range []string{labels.MetricName, "$1", labels.MetricName, "(.+)"} {
+	for _, text := range []string{model.MetricNameLabel, "$1", model.MetricNameLabel, "(.+)"} {
 		args = append(args, &parser.StringLiteral{Val: text})
 	}
 	return &parser.Call{Func: parser.Functions["label_replace"], Args: args}

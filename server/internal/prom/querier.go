@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
@@ -175,7 +176,7 @@ func (q *querier) LabelNames(ctx context.Context, hints *storage.LabelHints, mat
 	if len(matchers) == 0 {
 		var names []string
 		if q.hasPoints() {
-			names = append(names, labels.MetricName)
+			names = append(names, model.MetricNameLabel)
 			for _, t := range q.db.TagCardinality(0) {
 				names = append(names, t.Key)
 			}

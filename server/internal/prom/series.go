@@ -3,6 +3,7 @@ package prom
 import (
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
@@ -44,14 +45,14 @@ func labelsOf(b *labels.ScratchBuilder, s *sydradb.Series) labels.Labels {
 	b.Reset()
 	name, named := s.Name(), false
 	for _, t := range s.Tags() {
-		if !named && t.Key > labels.MetricName {
-			b.Add(labels.MetricName, name)
+		if !named && t.Key > model.MetricNameLabel {
+			b.Add(model.MetricNameLabel, name)
 			named = true
 		}
 		b.Add(t.Key, t.Value)
 	}
 	if !named {
-		b.Add(labels.MetricName, name)
+		b.Add(model.MetricNameLabel, name)
 	}
 	return b.Labels()
 }

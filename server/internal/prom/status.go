@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/index"
 
@@ -30,8 +30,8 @@ func noChunks() prometheus.Gatherer {
 // Stats counts series by name, label and value: the limit most frequent of each.
 func (s *adminStats) Stats(_ string, limit int) (*tsdb.Stats, error) {
 	cardinality := s.db.TagCardinality(0)
-	names := s.db.ValueCardinality(labels.MetricName, 0)
-	cardinality = append(cardinality, sydradb.TagCardinality{Key: labels.MetricName, Values: len(names)})
+	names := s.db.ValueCardinality(model.MetricNameLabel, 0)
+	cardinality = append(cardinality, sydradb.TagCardinality{Key: model.MetricNameLabel, Values: len(names)})
 	out := &index.PostingsStats{}
 	for _, v := range names {
 		out.CardinalityMetricsStats = append(out.CardinalityMetricsStats, index.Stat{Name: v.Value, Count: uint64(v.Series)})
