@@ -46,6 +46,17 @@ func (l Limits) withDefaults() Limits {
 // api serves the routes.
 type api struct{ Config }
 
+// handler answers a request, or returns the error to be answered. What has begun to stream
+// ends by itself.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// ServeHTTP implements http.Handler.
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h(w, r); err != nil {
+		web.Fail(w, r, err)
+	}
+}
+
 // Routes returns the routes of the API.
 func Routes(c Config) []web.Route {
 	c.Limits = c.Limits.withDefaults()
@@ -54,11 +65,11 @@ func Routes(c Config) []web.Route {
 	}
 	a := &api{c}
 	var routes []web.Route
-	query := func(name string, handler http.HandlerFunc) {
+	query := func(name string, h handler) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			routes = append(routes, web.Route{
 				Pattern: method + " /api/v1/query/" + name, Name: "native_" + name,
-				Scope: auth.Read, Slot: web.QuerySlot, Handler: handler,
+				Scope: auth.Read, Slot: web.QuerySlot, Handler: h,
 			})
 		}
 	}
@@ -67,13 +78,13 @@ func Routes(c Config) []web.Route {
 	query("select", a.selectPoints)
 	query("series", a.selectSeries)
 	routes = append(routes, web.Route{
-		Pattern: "GET /api/v1/stats", Name: "native_stats", Scope: auth.Read, Handler: http.HandlerFunc(a.stats),
+		Pattern: "GET /api/v1/stats", Name: "native_stats", Scope: auth.Read, Handler: handler(a.stats),
 	})
-	for name, handler := range map[string]http.HandlerFunc{
+	for name, h := range map[string]handler{
 		"flush": a.flush, "compact": a.compact, "retain": a.retain, "delete": a.delete, "snapshot": a.snapshot,
 	} {
 		routes = append(routes, web.Route{
-			Pattern: "POST /api/v1/admin/" + name, Name: "native_" + name, Scope: auth.Admin, Handler: handler,
+			Pattern: "POST /api/v1/admin/" + name, Name: "native_" + name, Scope: auth.Admin, Handler: h,
 		})
 	}
 	return routes

@@ -10,7 +10,6 @@ import (
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/literal"
 	"github.com/sydradb/sydradb/server/internal/render"
-	"github.com/sydradb/sydradb/server/internal/web"
 )
 
 const (
@@ -85,20 +84,19 @@ func (p params) rangeQuery() (q rangeQuery, err error) {
 
 // queryRange answers points or windows of one series:
 // [{"ts":1694300000,"value":21.5},...].
-func (a *api) queryRange(w http.ResponseWriter, r *http.Request) {
+func (a *api) queryRange(w http.ResponseWriter, r *http.Request) error {
 	p, err := readParams(w, r, rangeParams...)
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	q, err := p.rangeQuery()
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	s := a.newStream(w, r, jsonType)
 	defer s.close()
 	s.end(a.streamRange(s, &q))
+	return nil
 }
 
 func (a *api) streamRange(s *stream, q *rangeQuery) error {
@@ -153,11 +151,10 @@ func (a *api) resolve(ctx context.Context, q *rangeQuery) (id sydradb.SeriesID, 
 }
 
 // find answers the ids of the series that have all of some tags, or any of them.
-func (a *api) find(w http.ResponseWriter, r *http.Request) {
+func (a *api) find(w http.ResponseWriter, r *http.Request) error {
 	p, err := readParams(w, r, "tags", "op")
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	var sel sydradb.Selector
 	if err = parsed(p, "tags", &sel.Matchers, parseConditions); err == nil {
@@ -167,8 +164,7 @@ func (a *api) find(w http.ResponseWriter, r *http.Request) {
 		err = badRequest(`tags is missing: want a JSON object of strings, such as {"room":"hall"}`)
 	}
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	s := a.newStream(w, r, jsonType)
 	defer s.close()
@@ -182,6 +178,7 @@ func (a *api) find(w http.ResponseWriter, r *http.Request) {
 	}
 	s.buf = append(s.buf, "]\n"...)
 	s.end(err)
+	return nil
 }
 
 // parseOperator reports whether one of the tags is enough.
@@ -208,21 +205,18 @@ var selectParams = append([]string{"selector", "any", "series_id", "window", "by
 
 // selectPoints answers points or windows of a selector, a line for each block:
 // {"series_id":7,"series":"room.temp","tags":{},"points":[[1694300000,21.5],...]}.
-func (a *api) selectPoints(w http.ResponseWriter, r *http.Request) {
+func (a *api) selectPoints(w http.ResponseWriter, r *http.Request) error {
 	p, err := readParams(w, r, selectParams...)
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	sel, err := p.selector()
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	q, err := p.points()
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	s := a.newStream(w, r, ndjsonType)
 	defer s.close()
@@ -249,24 +243,22 @@ func (a *api) selectPoints(w http.ResponseWriter, r *http.Request) {
 		s.buf = append(s.buf, "]}\n"...)
 		return s.flush(streamBytes)
 	}))
+	return nil
 }
 
 // selectSeries answers the series of a selector that have points, a line for each.
-func (a *api) selectSeries(w http.ResponseWriter, r *http.Request) {
+func (a *api) selectSeries(w http.ResponseWriter, r *http.Request) error {
 	p, err := readParams(w, r, "selector", "any", "series_id", "start", "end")
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	sel, err := p.selector()
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	start, end, err := p.times()
 	if err != nil {
-		web.Fail(w, r, err)
-		return
+		return err
 	}
 	s := a.newStream(w, r, ndjsonType)
 	defer s.close()
@@ -279,4 +271,5 @@ func (a *api) selectSeries(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.end(err)
+	return nil
 }
