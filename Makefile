@@ -78,9 +78,8 @@ scale: ## a million series, ten generations of 100,000, a year of 100 series; te
 	SYDRADB_SCALE=full go test -vet=off -run '^TestScale' -v -timeout 60m ./internal/engine
 
 .PHONY: torture
-torture: ## 200,000 power cuts and 50,000 model scripts; SYDRADB_SEED=n begins elsewhere
-	SYDRADB_CRASHES=$${SYDRADB_CRASHES:-200000} SYDRADB_SEEDS=$${SYDRADB_SEEDS:-50000} \
-		go test -v -run '^Test(Crash|Model|ModelSettings|Faults)$$' -timeout 12h ./internal/engine
+torture: ## a million power cuts, fuzzing and all else for four hours; goes on where it was interrupted; PARTS="crash fuzz_files" for some
+	@scripts/torture.sh $(PARTS)
 
 .PHONY: tidy
 tidy: ## go.mod and go.sum of all modules

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -355,17 +353,8 @@ func (w *workload) recut(fs *fsys.Mem, p crashPoint) {
 	w.levels.Store(levels)
 }
 
-// crashPoints is the number of power cuts that TestCrash goes through at least:
-// SYDRADB_CRASHES, or as many as CI is meant to; a tenth with the race detector.
-func crashPoints() int {
-	if n, err := strconv.Atoi(os.Getenv("SYDRADB_CRASHES")); err == nil {
-		return n
-	}
-	if raceEnabled {
-		return 500
-	}
-	return 6000
-}
+// crashPoints is the number of power cuts that TestCrash goes through at least.
+func crashPoints() int { return howMany("SYDRADB_CRASHES", 6000) }
 
 // crashScript returns a short script that does more of everything else than of writing.
 func crashScript(rng *rand.Rand, length int) []step {
@@ -416,7 +405,7 @@ func enumerateWorkload(seed uint64) (verified int, err error) {
 // made, written, flushed, merged, expired, closed, opened, and while it recovers.
 func TestCrash(t *testing.T) {
 	reuseMemory(t)
-	if _, err := enumerateCrashes(t, crashSeed(), crashPoints()); err != nil {
+	if _, err := enumerateCrashes(t, firstSeed(), crashPoints()); err != nil {
 		t.Error(err)
 	}
 }
@@ -495,10 +484,4 @@ func TestCrashInUpkeep(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-}
-
-// crashSeed is where the random workloads begin: SYDRADB_SEED or 0.
-func crashSeed() uint64 {
-	n, _ := strconv.ParseUint(os.Getenv("SYDRADB_SEED"), 10, 64)
-	return n
 }

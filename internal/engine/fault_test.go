@@ -232,11 +232,8 @@ func (w *workload) openAgain() (*Engine, error) {
 // had made untrue.
 func TestFaultsGoOn(t *testing.T) {
 	reuseMemory(t)
-	n := 3000
-	if raceEnabled {
-		n = 300
-	}
-	rng := rand.New(rand.NewPCG(crashSeed(), 17))
+	n := howMany("SYDRADB_FAULTS", 3000)
+	rng := rand.New(rand.NewPCG(firstSeed(), 17))
 	for run := range n {
 		kind := faultKinds[rng.IntN(len(faultKinds))]
 		seed, op := rng.Uint64(), 1+rng.Int64N(300)
@@ -255,11 +252,7 @@ func TestFaultsGoOn(t *testing.T) {
 // error, the database can be opened again, and no acknowledged batch is lost.
 func TestFaults(t *testing.T) {
 	reuseMemory(t)
-	n := 4000
-	if raceEnabled {
-		n = 400
-	}
-	runs, err := runFaults(t, crashSeed(), n)
+	runs, err := runFaults(t, firstSeed(), howMany("SYDRADB_FAULTS", 4000))
 	t.Logf("%d runs with a fault", runs)
 	if err != nil {
 		t.Error(err)

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# The long run of everything that "make test" does briefly: power cuts, failing operations,
+# models, flipped bits, kills of the real binary, full disks, fuzzing, coverage, a soak.
+# About four hours in all on two cores.
+#
+#   scripts/torture.sh              all parts
+#   scripts/torture.sh crash kill   these parts only
+#   scripts/torture.sh --list       the parts, and what is done of each
+#   scripts/torture.sh --again ...  forgets what was done of the parts before
+#
+# Each part is cut into slices, and each slice that passed is written to
+# .torture/<part>.done with the commit it ran on: a run that was interrupted, or failed,
+# goes on with the slice that it was at. What a slice printed is in .torture/<part>.<n>.log.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+STATE=${SYDRADB_TORTURE:-$PWD/.torture}
+
+# run_part N is slice N, from 0, of a part; slices_part is how many there are.
+slices_crash=20 # of 50,000 power cuts
+run_crash() {
+	SYDRADB_CRASHES=50000 SYDRADB_SEED=$(($1 * 1000000)) engine '^TestCrash$'
+}
+
+slices_faults=10 # of 5,000 faults, and as many that the workload goes on after
+run_faults() {
+	SYDRADB_FAULTS=5000 SYDRADB_SEED=$(($1 * 1000000)) engine '^Test(Faults|FaultsGoOn)$'
+}
+
+slices_model=10 # of 5,000 scripts, and 500 in several settings
+run_model() {
+	SYDRADB_SEEDS=5000 SYDRADB_SEED=$(($1 * 1000000)) engine '^Test(Model|ModelSettings)$'
+}
+
+engine() { go test -vet=off -count 1 -v -run "$1" -timeout 2h ./internal/engine; }
+
+# Half an hour for each group of decoders, in two slices.
+slices_fuzz_codecs=2
+run_fuzz_codecs() { fuzz ./internal/{codec,aggregate}; }
+slices_fuzz_files=2
+run_fuzz_files() { fuzz . ./internal/{base,catalog,engine,frame,manifest,objectstore,segment,tags,tombstone,v0,wal}; }
+slices_fuzz_protocols=2
+run_fuzz_protocols() { fuzz ./server/internal/{influx,ingest,lineproto,literal,ndjson,otlp,remotewrite,vmimport}; }
+slices_fuzz_requests=2
+run_fuzz_requests() { fuzz ./server/internal/{auth,config,native,prom,serve,web}; }
+
+fuzz() { FUZZ_BUDGET=900 scripts/fuzz.sh "$@"; }
+
+PARTS=(crash faults model fuzz_codecs fuzz_files fuzz_protocols fuzz_requests)
+
+# slice_done PART N reports whether that slice has passed.
+slice_done() { grep -qs "^$2 " "$STATE/$1.done"; }
+
+list() {
+	local part slices done
+	for part in "${PARTS[@]}"; do
+		slices=slices_$part
+		done=$(sort -k1,1n -u "$STATE/$part.done" 2>/dev/null | wc -l)
+		printf '%-16s %2d of %2d\n' "$part" "$done" "${!slices}"
+	done
+}
+
+again=false parts=()
+for argument; do
+	case $argument in
+	--list) list; exit ;;
+	--again) again=true ;;
+	*) parts+=("$argument") ;;
+	esac
+done
+[ ${#parts[@]} -gt 0 ] || parts=("${PARTS[@]}")
+mkdir -p "$STATE"
+for part in "${parts[@]}"; do
+	declare -F "run_$part" >/dev/null || { echo "no part $part; there are: ${PARTS[*]}" >&2; exit 2; }
+	if $again; then rm -f "$STATE/$part.done"; fi
+done
+
+status=0
+for part in "${parts[@]}"; do
+	slices=slices_$part
+	for ((n = 0; n < ${!slices}; n++)); do
+		slice_done "$part" "$n" && continue
+		log=$STATE/$part.$n.log
+		begin=$SECONDS
+		if "run_$part" "$n" >"$log" 2>&1; then
+			echo "$n $(git rev-parse --short HEAD) $((SECONDS - begin)) s" >>"$STATE/$part.done"
+			echo "$part, slice $n: passed in $((SECONDS - begin)) s"
+		else
+			echo "$part, slice $n: FAILED, see $log"
+			tail -n 20 "$log"
+			status=1
+			break # with the next part
+		fi
+	done
+done
+list
+exit $status
