@@ -6,6 +6,7 @@ import (
 	"io"
 	iofs "io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -267,7 +268,9 @@ func (o *osFS) SyncDir(path string) error {
 }
 
 // Lock implements FS. Having taken the lock it looks whether the path still leads to
-// the file locked; if not, somebody removed it meanwhile and may hold another.
+// the file locked; if not, somebody removed it meanwhile and may hold another. Where the
+// system can, it locks the directory of the file as well: who removes the file of a
+// database that is open makes room for a new one, but not for a second writer.
 func (o *osFS) Lock(path string) (io.Closer, error) {
 	path, err := clean(OpLock, path)
 	if err != nil {
@@ -286,10 +289,35 @@ func (o *osFS) Lock(path string) (io.Closer, error) {
 	if err = lockFile(f); err == nil {
 		err = o.stillAt(path, f)
 	}
+	var dir *os.File
+	if err == nil {
+		dir, err = o.lockAround(path)
+	}
 	if err != nil {
 		return nil, errors.Join(pathError(OpLock, path, err), f.Close())
 	}
-	return f, nil
+	return &osLock{file: f, dir: dir}, nil
+}
+
+// osLock is a lock that is held.
+type osLock struct {
+	file, dir *os.File
+}
+
+// Close implements io.Closer.
+func (l *osLock) Close() error { return errors.Join(l.dir.Close(), l.file.Close()) }
+
+// lockAround takes the lock of the directory that holds the file at path. It fails only
+// if somebody else has it: not every file system locks directories.
+func (o *osFS) lockAround(p string) (*os.File, error) {
+	dir, err := o.root.Open(path.Dir(p))
+	if err != nil {
+		return nil, err
+	}
+	if err := lockDir(dir); errors.Is(err, ErrLocked) {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
 }
 
 // stillAt returns an error unless f is the file at path.

@@ -45,6 +45,9 @@ func lockFile(f *os.File) error {
 	return os.NewSyscallError("flock", lockErr)
 }
 
+// lockDir is lockFile for a directory.
+func lockDir(dir *os.File) error { return lockFile(dir) }
+
 // freeBytes returns what users without privileges may still write.
 func freeBytes(dir *os.File) (uint64, error) {
 	var stat unix.Statfs_t

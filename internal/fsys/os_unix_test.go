@@ -4,6 +4,7 @@ package fsys
 
 import (
 	"errors"
+	"io"
 	iofs "io/fs"
 	"os"
 	"path/filepath"
@@ -86,19 +87,53 @@ func TestLockNoticesAReplacedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer held.Close()
-	if err := fs.(*osFS).stillAt("LOCK", held.(*os.File)); err != nil {
+	file := held.(*osLock).file
+	if err := fs.(*osFS).stillAt("LOCK", file); err != nil {
 		t.Error(err)
 	}
 	if err := fs.Remove("LOCK"); err != nil {
 		t.Fatal(err)
 	}
-	if fs.(*osFS).stillAt("LOCK", held.(*os.File)) == nil {
+	if fs.(*osFS).stillAt("LOCK", file) == nil {
 		t.Error("a removed lock file passed")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "LOCK"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if fs.(*osFS).stillAt("LOCK", held.(*os.File)) == nil {
+	if fs.(*osFS).stillAt("LOCK", file) == nil {
 		t.Error("a replaced lock file passed")
+	}
+}
+
+// Who removes the lock file of a database that is open cannot lock it again.
+func TestLockOutlivesItsFile(t *testing.T) {
+	for _, path := range []string{"LOCK", "copy/LOCK"} {
+		fs, err := OS(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fs.MkdirAll("copy"); err != nil {
+			t.Fatal(err)
+		}
+		held, err := fs.Lock(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fs.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fs.Lock(path); !errors.Is(err, ErrLocked) {
+			t.Errorf("%s: the second lock: %v", path, err)
+		}
+		if err := held.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := fs.Lock(path)
+		if err != nil {
+			t.Fatalf("%s, given back: %v", path, err)
+		}
+		if err := errors.Join(again.Close(), fs.(io.Closer).Close()); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -22,6 +22,10 @@ func lockFile(f *os.File) error {
 	return os.NewSyscallError("LockFileEx", err)
 }
 
+// lockDir does nothing: a file that is open cannot be removed, so the lock of the file is
+// enough.
+func lockDir(*os.File) error { return nil }
+
 // freeBytes returns what the user may still write on the volume of dir.
 func freeBytes(dir *os.File) (uint64, error) {
 	path, err := windows.UTF16PtrFromString(dir.Name())
