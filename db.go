@@ -62,6 +62,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 		MergeOff:        o.MergeOff,
 		Retention:       retention.Rules{Default: o.Retention, Classes: o.NamespaceRetention},
 		MaxDiskBytes:    o.MaxDiskBytes,
+		ReserveBytes:    o.ReserveBytes,
 		MaxSeries:       o.MaxSeries,
 		OnRecovery:      o.OnRecovery,
 	})
@@ -73,6 +74,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 
 func openFS(dir string, o *Options) (fsys.FS, error) {
 	if o.InMemory {
+		o.ReserveBytes = 0 // there is no disk to become full
 		return fsys.NewMem(), nil
 	}
 	if !o.ReadOnly {

@@ -64,6 +64,8 @@ type Stats struct {
 
 	DiskBytes int64 `json:"disk_bytes"` // of all files, if Options.MaxDiskBytes is set
 
+	ReserveBytes int64 `json:"reserve_bytes"` // of the file RESERVE, 0 while there is none
+
 	WALSync Histogram `json:"wal_sync"` // how long syncs of the log took
 	Flush   Histogram `json:"flush"`    // flushes of memory to files
 	Merge   Histogram `json:"merge"`

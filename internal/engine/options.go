@@ -85,6 +85,7 @@ type Options struct {
 	Retention       retention.Rules
 	MaxDiskBytes    int64 // 0 is no limit
 	MaxSeries       int   // 0 is no limit
+	ReserveBytes    int64 // 0 makes no RESERVE, negative removes one that is there
 
 	// OnRecovery, unless nil, is told how far the replay of the log is.
 	OnRecovery func(done, total int64)

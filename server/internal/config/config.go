@@ -31,6 +31,8 @@ type Config struct {
 	RetentionDays   Days  `toml:"retention_days" help:"keep points for so many days, counted from their times (default: for ever)"`
 	Retention       Rules `toml:"retention" help:"the same for series whose name up to its first dot is NAMESPACE, as NAMESPACE=DAYS; repeatable"`
 	MaxDiskBytes    Size  `toml:"max_disk_bytes" help:"refuse points when the directory takes this size, such as 2GiB (default: none)"`
+	ReserveBytes    Size  `toml:"reserve_bytes"`
+	MinFreeBytes    Size  `toml:"min_free_bytes"`
 	MaxSeries       int   `toml:"max_series" help:"refuse new series beyond this number (default 1000000)"`
 	MaxSegmentFiles int   `toml:"max_segment_files"`
 	SegmentCodec    int   `toml:"segment_codec"`
@@ -105,6 +107,7 @@ func Default() *Config {
 		FlushIntervalMS: 600_000,
 		MemtableBytes:   128 * mib,
 		CacheBytes:      64 * mib,
+		ReserveBytes:    64 * mib,
 		MaxSeries:       1_000_000,
 		MaxSegmentFiles: 64,
 		SegmentCodec:    2,

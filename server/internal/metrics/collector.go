@@ -60,6 +60,7 @@ var values = []metric{
 	gauge("sydradb_catalog_bytes", "Size of the catalog of series.", func(s *sydradb.Stats) float64 { return float64(s.CatalogBytes) }),
 	gauge("sydradb_manifest_bytes", "Size of the list of files.", func(s *sydradb.Stats) float64 { return float64(s.ManifestBytes) }),
 	gauge("sydradb_disk_bytes", "Size of all files; 0 unless max_disk_bytes is set.", func(s *sydradb.Stats) float64 { return float64(s.DiskBytes) }),
+	gauge("sydradb_reserve_bytes", "Size of the file that is given up when the disk is full; 0 while it is.", func(s *sydradb.Stats) float64 { return float64(s.ReserveBytes) }),
 
 	gauge("sydradb_wal_bytes", "Size of the write-ahead log.", func(s *sydradb.Stats) float64 { return float64(s.WALBytes) }),
 	gauge("sydradb_wal_last_lsn", "Number of the last record in the log.", func(s *sydradb.Stats) float64 { return float64(s.LastLSN) }),

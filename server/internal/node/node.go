@@ -21,9 +21,9 @@ type Config struct {
 	Options sydradb.Options // OnRecovery is set by Open
 	Logger  *slog.Logger    // nil: nothing is logged
 
-	// ReserveBytes is the free space below which no points are taken; 0 means 64 MiB. They
+	// MinFreeBytes is the free space below which no points are taken; 0 means 256 MiB. They
 	// are again when there is half as much more.
-	ReserveBytes int64
+	MinFreeBytes int64
 	// Free returns the free bytes of the file system that a directory is on; nil means that
 	// the system is asked. It is not called for databases in memory.
 	Free func(dir string) (int64, error)
@@ -45,8 +45,8 @@ func New(cfg Config) *Node {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.ReserveBytes == 0 {
-		cfg.ReserveBytes = 64 << 20
+	if cfg.MinFreeBytes == 0 {
+		cfg.MinFreeBytes = 256 << 20
 	}
 	if cfg.Free == nil {
 		cfg.Free = freeBytes

@@ -212,7 +212,7 @@ func TestFullDiskComesBackByItself(t *testing.T) {
 		free int64
 		want State
 	}{
-		{64 << 20, OK}, {64<<20 - 1, ReadOnly}, {64 << 20, ReadOnly}, {96<<20 - 1, ReadOnly}, {96 << 20, OK}, {0, ReadOnly}, {1 << 40, OK},
+		{256 << 20, OK}, {256<<20 - 1, ReadOnly}, {256 << 20, ReadOnly}, {384<<20 - 1, ReadOnly}, {384 << 20, OK}, {0, ReadOnly}, {1 << 40, OK},
 	} {
 		free.Store(step.free)
 		n.look()

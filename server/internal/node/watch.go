@@ -71,7 +71,7 @@ func (n *Node) short(state State) bool {
 		return false
 	}
 	if state == ReadOnly {
-		return free < n.cfg.ReserveBytes*3/2
+		return free < n.cfg.MinFreeBytes*3/2
 	}
-	return free < n.cfg.ReserveBytes
+	return free < n.cfg.MinFreeBytes
 }
