@@ -6,19 +6,38 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 )
 
-// reuseMemory has the test collect garbage only when there is a lot of it. What opens a
-// thousand databases otherwise spends its time on memory that goes to the system and
-// comes back.
+// reuseMemory is for tests that open a thousand databases. It runs them beside each other,
+// and collects garbage only when there is a lot of it: they would otherwise spend their
+// time on memory that goes to the system and comes back.
 func reuseMemory(t *testing.T) {
-	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(256<<20)
+	t.Parallel()
+	reusers.Lock()
+	defer reusers.Unlock()
+	if reusers.count++; reusers.count == 1 {
+		reusers.percent, reusers.limit = debug.SetGCPercent(-1), debug.SetMemoryLimit(512<<20)
+	}
 	t.Cleanup(func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
+		reusers.Lock()
+		defer reusers.Unlock()
+		if reusers.count--; reusers.count == 0 {
+			debug.SetGCPercent(reusers.percent)
+			debug.SetMemoryLimit(reusers.limit)
+		}
 	})
+}
+
+// reusers counts the tests that run with the settings of reuseMemory, and keeps those of
+// before.
+var reusers struct {
+	sync.Mutex
+	count   int
+	percent int
+	limit   int64
 }
 
 // howMany is how much a test does: what the environment says under the name given, or as
