@@ -64,7 +64,8 @@ func OS(dir string) (FS, error) {
 }
 
 type osFS struct {
-	root *os.Root
+	root   *os.Root
+	spares spares // held as long as a lock is
 }
 
 // Close implements io.Closer.
@@ -86,7 +87,17 @@ func (o *osFS) open(kind OpKind, path string, flag int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, size, err := o.openRegular(kind, path, flag)
+	var f *os.File
+	var size int64
+	open := func() (err error) {
+		f, size, err = o.openRegular(kind, path, flag)
+		return err
+	}
+	if kind == OpOpen {
+		err = open() // readers can wait
+	} else {
+		err = o.sparing(open)
+	}
 	if err != nil {
 		return nil, osError(err)
 	}
@@ -183,7 +194,7 @@ func (o *osFS) pair(kind OpKind, oldPath, newPath string, do func(from, to strin
 	if err != nil {
 		return err
 	}
-	return osError(do(from, to))
+	return osError(o.sparing(func() error { return do(from, to) }))
 }
 
 // Remove implements FS.
@@ -192,7 +203,7 @@ func (o *osFS) Remove(path string) error {
 	if err != nil {
 		return err
 	}
-	return osError(o.root.Remove(path))
+	return osError(o.sparing(func() error { return o.root.Remove(path) }))
 }
 
 // MkdirAll implements FS.
@@ -201,7 +212,7 @@ func (o *osFS) MkdirAll(path string) error {
 	if err != nil || path == "." {
 		return err
 	}
-	return osError(o.root.MkdirAll(path, dirMode))
+	return osError(o.sparing(func() error { return o.root.MkdirAll(path, dirMode) }))
 }
 
 // List implements FS. An entry that goes away meanwhile is left out.
@@ -260,7 +271,11 @@ func (o *osFS) SyncDir(path string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := o.root.Open(path)
+	var dir *os.File
+	err = o.sparing(func() (err error) {
+		dir, err = o.root.Open(path)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -277,7 +292,7 @@ func (o *osFS) Lock(path string) (io.Closer, error) {
 		return nil, err
 	}
 	f, _, err := o.openRegular(OpLock, path, os.O_RDWR|os.O_CREATE)
-	if errors.Is(err, iofs.ErrPermission) {
+	if errors.Is(err, iofs.ErrPermission) || isReadOnlyFS(err) {
 		// Who may only read can still keep writers out.
 		if r, _, again := o.openRegular(OpLock, path, os.O_RDONLY); again == nil {
 			f, err = r, nil
@@ -296,16 +311,20 @@ func (o *osFS) Lock(path string) (io.Closer, error) {
 	if err != nil {
 		return nil, errors.Join(pathError(OpLock, path, err), f.Close())
 	}
-	return &osLock{file: f, dir: dir}, nil
+	o.spares.use(o.openRoot)
+	return &osLock{fs: o, file: f, dir: dir}, nil
 }
 
 // osLock is a lock that is held.
 type osLock struct {
+	fs        *osFS
 	file, dir *os.File
 }
 
 // Close implements io.Closer.
-func (l *osLock) Close() error { return errors.Join(l.dir.Close(), l.file.Close()) }
+func (l *osLock) Close() error {
+	return errors.Join(l.fs.spares.release(), l.dir.Close(), l.file.Close())
+}
 
 // lockAround takes the lock of the directory that holds the file at path. It fails only
 // if somebody else has it: not every file system locks directories.

@@ -105,3 +105,11 @@ func OpenFileLimit() (limit uint64, ok bool) {
 func isNoSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
+
+// isTooManyFiles reports whether a call failed because this process, or all together, have
+// as many files open as may be.
+func isTooManyFiles(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
+}
+
+func isReadOnlyFS(err error) bool { return errors.Is(err, unix.EROFS) }
