@@ -77,6 +77,10 @@ fuzz: ## every fuzz target, a minute each (FUZZTIME=10m for longer)
 scale: ## a million series, ten generations of 100,000, a year of 100 series; ten minutes
 	SYDRADB_SCALE=full go test -vet=off -run '^TestScale' -v -timeout 60m ./internal/engine
 
+.PHONY: cover
+cover: ## that the tests of log, MANIFEST, segments, catalog and recovery cover nine statements of ten
+	@scripts/cover.sh
+
 .PHONY: torture
 torture: ## a million power cuts, fuzzing and all else for four hours; goes on where it was interrupted; PARTS="crash fuzz_files" for some
 	@scripts/torture.sh $(PARTS)

@@ -34,7 +34,7 @@ stage_format() {
 stage_tidy() { scripts/tidy.sh --check; }
 
 stage_vet() {
-	go vet "${MODULES[@]}" && go vet -tags plant ./...
+	go vet "${MODULES[@]}" && go vet -tags plant ./internal/{plant,engine}
 }
 
 stage_staticcheck() { go run "$STATICCHECK" ./... ./bench/... $(without_prometheus); }
@@ -55,9 +55,13 @@ stage_server() { go test -vet=off -timeout "$TIMEOUT" ./server/...; }
 # and built by "make bench-compare": compiling them takes longer than all of this.
 stage_bench() { go test -vet=off -timeout "$TIMEOUT" ./bench/...; }
 
-# Fuzzing compiles everything once more, instrumented. What much else stands behind runs
-# only its seeds, in stage server, and for longer in "make fuzz".
-stage_fuzz() { scripts/fuzz.sh ./... ./server/internal/{lineproto,literal}; }
+# Fuzzing compiles all that stands behind a target once more, instrumented, for longer than
+# it then runs: the decoders of bytes from disk and network that little stands behind. The
+# seeds of all targets run with the tests, and "make fuzz" does them all.
+stage_fuzz() {
+	FUZZ_BUDGET=25 scripts/fuzz.sh ./internal/{codec,catalog,manifest,objectstore,segment,tombstone,wal} \
+		./server/internal/{lineproto,remotewrite}
+}
 
 # The library and most of the server are built and vetted for other systems, tests
 # included, but nothing runs there; "make cross" builds all of the server. The race

@@ -32,6 +32,9 @@ run_model() {
 	SYDRADB_SEEDS=5000 SYDRADB_SEED=$(($1 * 1000000)) engine '^Test(Model|ModelSettings)$'
 }
 
+slices_cover=1
+run_cover() { scripts/cover.sh; }
+
 engine() { go test -vet=off -count 1 -v -run "$1" -timeout 2h ./internal/engine; }
 
 # Half an hour for each group of decoders, in two slices.
@@ -46,7 +49,7 @@ run_fuzz_requests() { fuzz ./server/internal/{auth,config,native,prom,serve,web}
 
 fuzz() { FUZZ_BUDGET=900 scripts/fuzz.sh "$@"; }
 
-PARTS=(crash faults model fuzz_codecs fuzz_files fuzz_protocols fuzz_requests)
+PARTS=(crash faults model cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests)
 
 # slice_done PART N reports whether that slice has passed.
 slice_done() { grep -qs "^$2 " "$STATE/$1.done"; }
