@@ -62,6 +62,10 @@ type Stats struct {
 	Sweeps        int64 `json:"sweeps"`   // of retention that let points expire
 	Crowding      int64 `json:"crowding"` // most runs of files that overlap in time: above 32, writers are slowed down
 
+	// DamagedFiles counts files of points that queries or merges found damaged, and those that
+	// are missing, since the database was opened. They are left as they are.
+	DamagedFiles int `json:"damaged_files"`
+
 	DiskBytes int64 `json:"disk_bytes"` // of all files, if Options.MaxDiskBytes is set
 
 	ReserveBytes int64 `json:"reserve_bytes"` // of the file RESERVE, 0 while there is none

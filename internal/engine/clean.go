@@ -281,7 +281,7 @@ func quarantineName(fs fsys.FS, file string) (string, error) {
 func (r *recovery) warnMissing(found map[string]struct{}) {
 	for _, live := range r.manifest.State().Live {
 		if _, ok := found[live.Path]; !ok {
-			r.opts.Logger.Error("a segment file is missing; queries that need it fail", "file", live.Path)
+			r.damaged.missing(live.Path)
 		}
 	}
 }

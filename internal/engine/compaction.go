@@ -154,6 +154,7 @@ func (m *maintenance) blame(job *compact.Job, err error) {
 	if !errors.As(err, &damage) {
 		return
 	}
+	m.damaged.note(err)
 	for i := range job.Inputs {
 		if job.Inputs[i].Path == damage.File {
 			m.bad[damage.File] = true

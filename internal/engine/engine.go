@@ -263,6 +263,7 @@ func (e *Engine) Stats() Stats {
 	s.Series = e.reg.now().index.Len()
 	s.count(e.state)
 	s.CacheBytes, s.CacheHits, s.CacheMisses = e.readers.cache.counters()
+	s.DamagedFiles = e.readers.damaged.len()
 	s.BlocksDecoded, s.BlocksSummed = e.readers.decoded.Load(), e.readers.summed.Load()
 	if e.writer == nil {
 		return s

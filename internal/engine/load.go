@@ -22,6 +22,8 @@ type loader struct {
 	opts Options
 	reg  *registry
 
+	damaged *damagedFiles
+
 	uuid    [16]byte
 	read    manifest.State // of the lines of MANIFEST that count, until secure
 	state   *state
@@ -30,7 +32,7 @@ type loader struct {
 }
 
 func newLoader(fs fsys.FS, opts Options) loader {
-	return loader{fs: fs, opts: opts, reg: newRegistry(opts)}
+	return loader{fs: fs, opts: opts, reg: newRegistry(opts), damaged: newDamagedFiles(opts.Logger)}
 }
 
 // isTorn reports whether a last line of MANIFEST that is not whole is torn: whether the

@@ -26,6 +26,9 @@ type maintenance struct {
 	opts   Options
 	logger *slog.Logger
 	cache  *cache
+
+	damaged *damagedFiles
+
 	reg    *registry
 	state  *state
 	ledger *ledger

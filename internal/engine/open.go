@@ -188,7 +188,7 @@ func (r *recovery) engine() *Engine {
 	e := &Engine{
 		fs:      r.fs,
 		opts:    r.opts,
-		readers: newReaders(r.fs, r.opts.CacheBytes),
+		readers: newReaders(r.fs, r.opts.CacheBytes, r.damaged),
 		reg:     r.reg,
 		state:   r.state,
 		ledger:  ledger,
@@ -199,6 +199,7 @@ func (r *recovery) engine() *Engine {
 		fs: r.fs, opts: r.opts, logger: r.opts.Logger, cache: e.readers.cache, reg: r.reg, state: r.state,
 		ledger: ledger, writer: e.writer, disk: disk, expiry: newExpiry(&r.opts, lastWall),
 	}
+	e.maintenance.damaged = r.damaged
 	e.maintenance.start()
 	go e.writer.run()
 	return e

@@ -71,15 +71,16 @@ func newReader(fs fsys.FS, cache *cache, snap *snapshot) *seriesReader {
 // readers hands out readers to queries. Their memory serves one query after the other:
 // to find room for decoding would cost a small query more than all it does.
 type readers struct {
-	fs    fsys.FS
-	cache *cache
-	idle  sync.Pool
+	fs      fsys.FS
+	cache   *cache
+	damaged *damagedFiles
+	idle    sync.Pool
 
 	decoded, summed atomic.Int64 // by readers that were given back
 }
 
-func newReaders(fs fsys.FS, cacheBytes int64) *readers {
-	return &readers{fs: fs, cache: newCache(cacheBytes)}
+func newReaders(fs fsys.FS, cacheBytes int64, damaged *damagedFiles) *readers {
+	return &readers{fs: fs, cache: newCache(cacheBytes), damaged: damaged}
 }
 
 // get returns a reader of the series in snap, to be closed before snap is released.
@@ -202,7 +203,7 @@ func (r *seriesReader) findPieces() error {
 			continue
 		}
 		if err := r.findBlocks(f); err != nil {
-			return err
+			return r.note(err)
 		}
 	}
 	r.files, r.pieceRoom = r.files[n:], r.pieces
@@ -229,6 +230,15 @@ func (r *seriesReader) findBlocks(f *sourceFile) error {
 		}
 	}
 	return nil
+}
+
+// note returns an error of reading a file, of which note is taken if it is about damage. Those
+// of a merge, maintenance takes note of.
+func (r *seriesReader) note(err error) error {
+	if r.home != nil {
+		r.home.damaged.note(err)
+	}
+	return err
 }
 
 // takeOverlapping takes the next piece and all that overlap it, directly or by way of
@@ -277,7 +287,7 @@ func (r *seriesReader) readAlone(p *piece) (columns, error) {
 	dst.reset()
 	times, values, err := p.pack.reader.ReadBlock(dst.values, &p.pack.series, p.block)
 	if err != nil {
-		return columns{}, err
+		return columns{}, r.note(err)
 	}
 	dst.values = values
 	r.column = r.packs.decoder.Column()
@@ -302,7 +312,7 @@ func (r *seriesReader) readPiece(p *piece) (columns, error) {
 		dst.times, dst.values, err = p.pack.reader.AppendBlock(dst.times, dst.values, &p.pack.series, p.block)
 	}
 	if err != nil {
-		return columns{}, err
+		return columns{}, r.note(err)
 	}
 	return r.hide(r.within(p, *dst), p.seq), nil
 }

@@ -41,7 +41,7 @@ func openReadOnly(r holder, opts Options) (*Engine, error) {
 		}
 		return nil, err
 	}
-	e := &Engine{fs: h, opts: opts, held: h, readers: newReaders(h, opts.CacheBytes), reg: l.reg, state: l.state}
+	e := &Engine{fs: h, opts: opts, held: h, readers: newReaders(h, opts.CacheBytes, l.damaged), reg: l.reg, state: l.state}
 	e.reg.engine = e
 	e.opened = h.stats(last, l.durable)
 	return e, nil

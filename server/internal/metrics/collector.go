@@ -73,6 +73,7 @@ var values = []metric{
 	counter("sydradb_flush_failures_total", "Flushes that failed and were tried again.", func(s *sydradb.Stats) float64 { return float64(s.FlushesFailed) }),
 	gauge("sydradb_merge_running", "1 while files are merged.", func(s *sydradb.Stats) float64 { return truth(s.Merging) }),
 	counter("sydradb_merge_failures_total", "Merges that failed.", func(s *sydradb.Stats) float64 { return float64(s.MergesFailed) }),
+	gauge("sydradb_damaged_files", "Files of points that were found damaged, or are missing, since the start.", func(s *sydradb.Stats) float64 { return float64(s.DamagedFiles) }),
 	gauge("sydradb_overlapping_runs", "Most runs of files that overlap in time. Above 32, writers are slowed down.", func(s *sydradb.Stats) float64 { return float64(s.Crowding) }),
 	counter("sydradb_retention_sweeps_total", "Sweeps of retention that let points expire.", func(s *sydradb.Stats) float64 { return float64(s.Sweeps) }),
 
