@@ -41,6 +41,7 @@ type Config struct {
 	AuthToken      Secret `toml:"auth_token"`
 	TokensFile     string `toml:"tokens_file" help:"file of tokens with their scopes"`
 	InsecureNoAuth bool   `toml:"insecure_no_auth"`
+	AllowedHosts   string `toml:"allowed_hosts"`
 	TLSCert        string `toml:"tls_cert" help:"file of the certificate; serves HTTPS"`
 	TLSKey         string `toml:"tls_key" help:"file of the certificate's key"`
 	TLSClientCA    string `toml:"tls_client_ca"`
@@ -162,6 +163,21 @@ func (c *Config) Loopback() bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Hosts returns what web.Config.Hosts is to be: nil if the server is protected otherwise,
+// by tokens, or is meant to be open to others.
+func (c *Config) Hosts() []string {
+	if !c.Loopback() || c.AuthToken != "" || c.TokensFile != "" {
+		return nil
+	}
+	hosts := []string{} // not nil: this machine only
+	for host := range strings.SplitSeq(c.AllowedHosts, ",") {
+		if host = strings.ToLower(strings.TrimSpace(host)); host != "" {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 // String returns the settings in the form of the file, secrets masked.

@@ -224,6 +224,32 @@ func TestAccessFromElsewhereNeedsAToken(t *testing.T) {
 
 const canary = "canary-0123456789-0123456789-0123456789"
 
+// Names of other sites count only where nothing else protects the server.
+func TestAllowedHosts(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "[]", "allowed_hosts = \"DB.example.com,x\"": "[db.example.com x]", "listen = \"[::1]:1\"": "[]", "allowed_hosts = \"*\"": "[*]",
+		"auth_token = \"" + canary + "\"": "<nil>", "tokens_file = \"x\"": "<nil>", "listen = \"0.0.0.0:1\"\ninsecure_no_auth = true": "<nil>",
+	} {
+		c, err := load(t, text, nil)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		var got any
+		if hosts := c.Hosts(); hosts != nil {
+			got = hosts
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s: %v, want %s", text, got, want)
+		}
+	}
+	for _, bad := range []string{"http://x", "x:1", "a b", "[::1]"} {
+		if _, err := load(t, "allowed_hosts = \""+bad+"\"", nil); err == nil || !strings.Contains(err.Error(), "allowed_hosts") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 // No way of printing settings, and no error about them, shows a secret.
 func TestSecretsStaySecret(t *testing.T) {
 	c, err := load(t, "auth_token = \""+canary+"\"\n", nil)

@@ -69,6 +69,9 @@ func (c *Config) validate() error {
 	if c.DataDir == "" {
 		faults = append(faults, c.fault("data_dir", "want a directory"))
 	}
+	if strings.ContainsAny(c.AllowedHosts, ":/[] ") {
+		faults = append(faults, c.fault("allowed_hosts", "want names without ports, separated by commas, such as db.example.com, or * for any"))
+	}
 	faults = append(faults, c.checkAddress(), c.checkTLS(), c.checkMemory(), c.checkLabels())
 	return errors.Join(faults...)
 }

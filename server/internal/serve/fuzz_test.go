@@ -37,6 +37,7 @@ func memoryServerOf(t testing.TB, cfg *config.Config, log io.Writer) (*server, [
 	t.Helper()
 	opts := cfg.Options()
 	opts.InMemory = true
+	cfg.AllowedHosts = web.AnyHost // that of httptest is example.com
 	s, err := newServer(cfg, opts, log)
 	if err != nil {
 		t.Fatal(err)

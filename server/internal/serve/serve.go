@@ -69,6 +69,7 @@ func newServer(cfg *config.Config, opts sydradb.Options, out io.Writer) (*server
 		Guard:    auth.NewGuard(tokens, nil),
 		Logger:   s.logger,
 		Observer: s.metrics,
+		Hosts:    cfg.Hosts(),
 		OnError:  s.node.Report,
 		Refuse:   s.node.Refuse,
 	})

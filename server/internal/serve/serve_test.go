@@ -17,6 +17,7 @@ import (
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/config"
 	"github.com/sydradb/sydradb/server/internal/node"
+	"github.com/sydradb/sydradb/server/internal/web"
 )
 
 const token = "canary-0123456789-0123456789-0123456789"
@@ -296,7 +297,8 @@ func TestTokensShowNowhere(t *testing.T) {
 
 // Before the database is open, the server says so in the way that each client reads.
 func TestWhileStarting(t *testing.T) {
-	s, err := newServer(settings(t, nil), sydradb.Options{}, io.Discard)
+	anywhere := func(cfg *config.Config) { cfg.AllowedHosts = web.AnyHost } // that of httptest is example.com
+	s, err := newServer(settings(t, anywhere), sydradb.Options{}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ type Limits struct {
 	BodyTimeout   time.Duration // spent waiting for a body, or at a time for more of a stream; default 2m
 	BodyGrace     time.Duration // after which a body must keep up BodyRate, default 10s
 	BodyRate      int           // bytes a second that a body must average, default 1 KiB
-	WriteTimeout  time.Duration // for a client to take what it is sent, default 1m
+	WriteTimeout  time.Duration // for a client to take 64 KiB of what it is sent, default 1m; for all of it ten times as long
 	IdleTimeout   time.Duration // of a connection between requests, default 1m
 	Connections   int           // at a time; more wait to be accepted; default 512
 

@@ -27,6 +27,9 @@ type Config struct {
 	Guard    *auth.Guard  // nil: everybody may do everything
 	Logger   *slog.Logger // nil: nothing is logged
 	Observer Observer     // nil: nobody is told
+	// Hosts are the names, in lower case and without a port, by which requests may call the
+	// server, beside those of this machine; [AnyHost] stands for all. nil: any.
+	Hosts []string
 	// OnError, if set, is called with each error that is answered, for who watches the
 	// state of the database.
 	OnError func(error)
@@ -190,7 +193,13 @@ func (s *Server) guarded(route *Route) http.Handler {
 
 // admit lets a request pass or says why not.
 func (s *Server) admit(c *call, route *Route, w http.ResponseWriter, r *http.Request) error {
-	switch s.cfg.Guard.Check(r, route.Scope, route.Style == Influx) {
+	verdict := s.cfg.Guard.Check(r, route.Scope, route.Style == Influx) // first: it takes secrets out of the request
+	if route.Scope != auth.Open {
+		if err := s.checkHost(r); err != nil {
+			return err
+		}
+	}
+	switch verdict {
 	case auth.Unauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="sydradb", Basic realm="sydradb"`)
 		return &Error{Status: 401, Code: "unauthorized", Message: "unauthorized: want a token of this server, as Authorization: Bearer TOKEN"}
