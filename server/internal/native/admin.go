@@ -7,8 +7,11 @@ import (
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
-// maxTop is how much of what there is much of is shown by default.
-const maxTop = 20
+// How much of what there is much of is shown.
+const (
+	usualTop = 20
+	maxTop   = 10_000 // what 0 stands for, too
+)
 
 // stats answers counters and sizes or, with top=tags or top=names, a list of what has the
 // most series.
@@ -17,9 +20,12 @@ func (a *api) stats(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit := maxTop
+	limit := usualTop
 	if err := parsed(p, "limit", &limit, parseCount); err != nil {
 		return err
+	}
+	if limit == 0 || limit > maxTop {
+		limit = maxTop
 	}
 	switch top, err := p.one("top"); {
 	case err != nil:

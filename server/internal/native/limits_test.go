@@ -3,6 +3,7 @@ package native_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -34,7 +35,7 @@ func TestLimits(t *testing.T) {
 	for _, path := range []string{
 		"select?selector=long", "select?selector=long%7Bn=%221%22%7D", "series?selector=long",
 		"find?op=or&tags=%7B%22n%22:%221%22,%22m%22:%22%22%7D",
-		"range?series=long&tags=%7B%22n%22:%221%22%7D&step=500ms&agg=avg",
+		"range?series=long&tags=%7B%22n%22:%221%22%7D&step=500ms&agg=avg", "range?series=long",
 	} {
 		status, got := ask(t, server, "GET", "/api/v1/query/"+path, "")
 		if status != 422 || !strings.Contains(got, `"query_limit"`) {
@@ -48,6 +49,30 @@ func TestLimits(t *testing.T) {
 	status, got = ask(t, server, "GET", "/api/v1/query/range?series=long&tags=%7B%22n%22:%221%22%7D&end=8&step=500ms&agg=avg", "")
 	if status != 200 || strings.Count(got, `"ts"`) != 9 {
 		t.Errorf("17 windows: %d %s", status, got)
+	}
+}
+
+// However many names there are, a list of them has an end.
+func TestTopEnds(t *testing.T) {
+	const most = 10_000
+	db := newDB(t, "")
+	b := db.NewBatch()
+	for i := range most + 5 {
+		s, err := db.Series(fmt.Sprintf("name%d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Add(s, 1, 1)
+	}
+	if err := db.Write(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, native.Config{DB: db}, web.Config{})
+	for limit, want := range map[string]int{"": 20, "&limit=0": most, "&limit=7": 7, "&limit=2000000000": most} {
+		status, got := ask(t, server, "GET", "/api/v1/stats?top=names"+limit, "")
+		if n := strings.Count(got, `"name"`); status != 200 || n != want {
+			t.Errorf("%q: %d, %d names, want %d", limit, status, n, want)
+		}
 	}
 }
 

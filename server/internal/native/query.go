@@ -134,7 +134,7 @@ func (a *api) resolve(ctx context.Context, q *rangeQuery) (id sydradb.SeriesID, 
 		return q.id, true, nil
 	}
 	sel := sydradb.Selector{Matchers: append([]sydradb.Matcher{q.name}, q.tags...)}
-	all, err := a.DB.Find(ctx, sel, sydradb.MinTime, sydradb.MaxTime)
+	all, err := a.search(ctx, sel, sydradb.MinTime, sydradb.MaxTime)
 	if err != nil || len(all) == 0 {
 		return 0, false, err
 	}
@@ -192,13 +192,15 @@ func parseOperator(text string) (any bool, err error) {
 	return false, fmt.Errorf("want and, or or")
 }
 
-// search finds series within the limit.
+// search finds series within the limit, for which all count that match, with points or
+// without: it is known before anything is done for each of them.
 func (a *api) search(ctx context.Context, sel sydradb.Selector, start, end int64) ([]*sydradb.Series, error) {
-	found, err := a.DB.Find(ctx, sel, start, end)
-	if n := len(found); err == nil && n > a.Limits.Series {
-		return nil, fmt.Errorf("%w: %d series match, and a query may have %d", sydradb.ErrLimit, n, a.Limits.Series)
+	matching, err := a.DB.Select(ctx, sydradb.Query{Selector: sel, MaxSeries: a.Limits.Series})
+	if err != nil {
+		return nil, err
 	}
-	return found, err
+	matching.Close()
+	return a.DB.Find(ctx, sel, start, end)
 }
 
 var selectParams = append([]string{"selector", "any", "series_id", "window", "by"}, pointsParams...)
