@@ -17,6 +17,7 @@ type body struct {
 	control  *http.ResponseController
 	header   http.Header // of the answer
 	received int64
+	decoded  int64 // of a stream, without its compression
 	waited   time.Duration
 	endless  bool // only the rate counts
 	err      error

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -132,6 +133,32 @@ func TestBombs(t *testing.T) {
 		}
 	}
 	wantFail(t, s, post(s, "/echo", "gzip", bombs[0].body), 413, CodeTooLarge)
+}
+
+// Nor can a stream that nobody limits otherwise make it unpack for ever.
+func TestBombsInStreams(t *testing.T) {
+	s := newServer(t, Config{}, Route{Pattern: "POST /skip", Name: "skip", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in, err := Stream(w, r)
+		if err == nil {
+			defer in.Close()
+			var n int64
+			n, err = io.Copy(io.Discard, in)
+			if n > freeBytes*3/2 {
+				t.Errorf("%d bytes were unpacked", n)
+			}
+		}
+		if err != nil {
+			Fail(w, r, err)
+		}
+	})})
+	part := make([]byte, 8<<20)
+	for _, encoding := range []string{"gzip", "zstd"} {
+		bomb := bytes.Repeat(compressions[encoding](part), 1280) // 10 GiB
+		wantFail(t, s, post(s, "/skip", encoding, bomb), 413, CodeTooLarge)
+		if w := post(s, "/skip", encoding, bomb[:len(bomb)/1280*8]); w.Code != 200 {
+			t.Errorf("%s of 64 MiB: %d, %s", encoding, w.Code, w.Body)
+		}
+	}
 }
 
 func TestMemoryForBodiesIsShared(t *testing.T) {

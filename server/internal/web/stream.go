@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -16,6 +17,13 @@ type Input struct {
 	room  *budget
 	taken int64 // of room
 }
+
+// A stream that is maxRatio times as long as what was sent of it, once it has freeBytes, is no
+// data: it only costs time.
+const (
+	maxRatio  = 256
+	freeBytes = 64 << 20
+)
 
 // Take counts n more bytes that the reader holds while it waits for the client, until
 // Close. The error, if there is no room for them, is for [Fail].
@@ -99,6 +107,18 @@ func (b *body) blame(kind encoding, err error) error {
 	return damaged(kind, err)
 }
 
+// unpacked counts what comes out of a decoder of the body, and returns what is wrong with it.
+func (b *body) unpacked(kind encoding, n int, err error) error {
+	b.decoded += int64(n)
+	switch {
+	case err != nil && err != io.EOF:
+		return b.blame(kind, err)
+	case b.decoded > freeBytes+maxRatio*b.received:
+		return &Error{Status: 413, Code: CodeTooLarge, Message: "the body without its compression is more than " + strconv.Itoa(maxRatio) + " times as long; nothing more of it was stored"}
+	}
+	return err
+}
+
 type gzipStream struct {
 	*gzip.Reader
 	call *call
@@ -106,10 +126,7 @@ type gzipStream struct {
 
 func (s *gzipStream) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
-	if err != nil && err != io.EOF {
-		err = s.call.body.blame(gzipped, err)
-	}
-	return n, err
+	return n, s.call.body.unpacked(gzipped, n, err)
 }
 
 func (s *gzipStream) Close() error {
@@ -125,10 +142,7 @@ type zstdStream struct {
 
 func (s *zstdStream) Read(p []byte) (int, error) {
 	n, err := s.Decoder.Read(p)
-	if err != nil && err != io.EOF {
-		err = s.call.body.blame(zstandard, err)
-	}
-	return n, err
+	return n, s.call.body.unpacked(zstandard, n, err)
 }
 
 func (s *zstdStream) Close() error {
