@@ -49,7 +49,10 @@ run_fuzz_requests() { fuzz ./server/internal/{auth,config,native,prom,serve,web}
 
 fuzz() { FUZZ_BUDGET=900 scripts/fuzz.sh "$@"; }
 
-PARTS=(crash faults model cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests)
+slices_soak=1
+run_soak() { SYDRADB_SOAK_REPORT=$STATE/soak.txt scripts/soak.sh 1h; }
+
+PARTS=(crash faults model cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests soak)
 
 # slice_done PART N reports whether that slice has passed.
 slice_done() { grep -qs "^$2 " "$STATE/$1.done"; }
