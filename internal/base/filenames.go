@@ -14,6 +14,7 @@ const (
 	FormatFile    = "FORMAT"
 	ManifestFile  = "MANIFEST"
 	TagsFile      = "tags.json"
+	ReserveFile   = "RESERVE"
 	WALDir        = "wal"
 	CurrentWAL    = "wal/current.wal"
 	SegmentsDir   = "segments"
@@ -192,7 +193,7 @@ func IsTemp(path string) bool {
 		return false
 	}
 	switch path {
-	case FormatFile, ManifestFile, TagsFile, CurrentWAL:
+	case FormatFile, ManifestFile, TagsFile, ReserveFile, CurrentWAL:
 		return true
 	}
 	if i := strings.LastIndexByte(path, '/'); i > 0 && IsSegmentDir(path[:i]) {

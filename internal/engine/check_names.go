@@ -37,7 +37,7 @@ func (c *checker) checkNames() {
 		generation, isCatalog := base.ParseCatalogFile(e.Name)
 		switch {
 		case e.Dir && isKnownDir(e.Name):
-		case e.Regular && (e.Name == base.LockFile || e.Name == base.FormatFile || e.Name == base.ManifestFile || e.Name == base.TagsFile):
+		case e.Regular && (e.Name == base.LockFile || e.Name == base.FormatFile || e.Name == base.ManifestFile || e.Name == base.TagsFile || e.Name == base.ReserveFile):
 		case e.Regular && isCatalog && generation == c.state.Catalog.Generation:
 		case e.Regular && isCatalog && c.whole:
 			c.find(Leftover, e.Name, base.WholeFile, "MANIFEST names another generation; the next opening removes it")

@@ -114,8 +114,17 @@ func (m *maintenance) plan(all bool, last base.LSN) []compact.Job {
 	})
 }
 
-// merge runs one job and publishes what it wrote.
+// merge runs one job and publishes what it wrote. One by which points leave the disk may
+// have the reserve for that.
 func (m *maintenance) merge(ctx context.Context, job *compact.Job) error {
+	run := func() error { return m.tryMerge(ctx, job) }
+	if job.Kind == compact.KindRewrite {
+		return m.reserve.try("a merge that removes points", run)
+	}
+	return run()
+}
+
+func (m *maintenance) tryMerge(ctx context.Context, job *compact.Job) error {
 	began := time.Now()
 	m.merging.Store(true)
 	defer m.merging.Store(false)

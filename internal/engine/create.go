@@ -86,10 +86,10 @@ func clearUnfinished(fs fsys.FS) error {
 
 // renewFormat makes the name of FORMAT anew in a database that nobody has opened yet:
 // the sync that create ended with may have failed. See clearUnfinished.
-func renewFormat(fs fsys.FS) error {
+func renewFormat(fs fsys.FS, reserve *reserve) error {
 	data, err := fsys.ReadFile(fs, base.FormatFile)
 	if err == nil {
-		err = fsys.WriteFileAtomic(fs, base.FormatFile, data)
+		err = reserve.try("FORMAT", func() error { return fsys.WriteFileAtomic(fs, base.FormatFile, data) })
 	}
 	if errors.Is(err, fsys.ErrNoSpace) {
 		err = fs.SyncDir("") // all that can be done
@@ -124,8 +124,13 @@ func checkEmpty(fs fsys.FS) error {
 // isUnfinished reports whether an interrupted create may have left e, and all below it.
 func isUnfinished(fs fsys.FS, e fsys.Entry) (bool, error) {
 	switch e.Name {
-	case base.LockFile, base.FormatFile + base.TempSuffix:
+	case base.LockFile, base.FormatFile + base.TempSuffix, base.ReserveFile + base.TempSuffix:
 		return e.Regular, nil
+	case base.ReserveFile: // of a database that is gone but for it
+		if !e.Regular {
+			return false, nil
+		}
+		return isReserve(fs, base.ReserveFile)
 	case base.CatalogFile(firstGeneration):
 		return e.Regular && e.Size == 0, nil
 	case base.ManifestFile:

@@ -11,7 +11,7 @@ import (
 
 // diskLimit holds a database to Options.MaxDiskBytes. What the log takes is known at
 // each batch; everything else below the data directory, snapshots and files that wait to
-// be unlinked included, is measured by maintenance.
+// be unlinked included, is measured by maintenance. RESERVE, which is room, does not count.
 type diskLimit struct {
 	max     int64 // 0 is none
 	used    atomic.Int64
@@ -36,14 +36,27 @@ func (d *diskLimit) measure(fs fsys.FS, logger *slog.Logger) {
 	if d.max == 0 {
 		return
 	}
-	all, err := fsys.DiskUsage(fs, "")
-	if err == nil {
-		var log int64
-		if log, err = fsys.DiskUsage(fs, base.WALDir); err == nil {
-			d.used.Store(all - log)
-		}
-	}
+	used, err := usage(fs)
 	if err != nil {
 		logger.Warn("cannot measure the size of the database", "error", err)
+		return
 	}
+	d.used.Store(used)
+}
+
+// usage returns what counts beside the log.
+func usage(fs fsys.FS) (bytes int64, err error) {
+	entries, err := fs.List("")
+	for _, e := range entries {
+		switch {
+		case err != nil || e.Name == base.WALDir || e.Name == base.ReserveFile:
+		case e.Dir:
+			var below int64
+			below, err = fsys.DiskUsage(fs, e.Name)
+			bytes += below
+		default:
+			bytes += e.Size
+		}
+	}
+	return bytes, err
 }

@@ -278,6 +278,7 @@ func (e *Engine) Stats() Stats {
 	s.Flushes = e.writer.flusher.flushes.Load()
 	s.Merges = e.maintenance.merges.Load()
 	s.upkeep(e.writer, e.maintenance)
+	s.ReserveBytes = e.writer.reserve.held.Load()
 	s.CatalogBytes, s.ManifestBytes = e.ledger.sizes.catalog.Load(), e.ledger.sizes.manifest.Load()
 	return s
 }

@@ -25,6 +25,7 @@ type flusher struct {
 	logger          *slog.Logger
 	state           *state
 	ledger          *ledger
+	reserve         *reserve
 	maxSegmentFiles int
 	segmentCodec1   bool
 
@@ -42,6 +43,10 @@ type flusher struct {
 //
 // The order is E3: files, their directories, the catalog, the edit.
 func (f *flusher) flush(job *flushJob) error {
+	return f.reserve.try("a flush", func() error { return f.attempt(job) })
+}
+
+func (f *flusher) attempt(job *flushJob) error {
 	if err := f.ledger.err(); err != nil {
 		return err
 	}

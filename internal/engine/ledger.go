@@ -27,6 +27,7 @@ type ledger struct {
 	logger *slog.Logger
 	now    func() time.Time
 
+	reserve      *reserve
 	rewriteSlack int64 // of the MANIFEST
 
 	// dirs is held for reading by flushes that make files, and for writing while empty
@@ -44,9 +45,9 @@ type ledger struct {
 	failed   error              // once set, the answer to everything; matches ErrStorageFailed
 }
 
-func newLedger(fs fsys.FS, opts *Options, man *manifest.Log, cat *catalog.File) *ledger {
+func newLedger(fs fsys.FS, opts *Options, reserve *reserve, man *manifest.Log, cat *catalog.File) *ledger {
 	l := &ledger{
-		fs: fs, logger: opts.Logger, now: opts.Now, rewriteSlack: opts.RewriteSlack,
+		fs: fs, logger: opts.Logger, now: opts.Now, reserve: reserve, rewriteSlack: opts.RewriteSlack,
 		manifest: man, catalog: cat, jobs: make(map[int64]struct{}),
 	}
 	s := man.State()
@@ -138,7 +139,7 @@ func (l *ledger) commitLocked(ms int64, e manifest.Edit, publish func()) error {
 func (l *ledger) appendLocked(e manifest.Edit) error {
 	e.Wall = max(l.now().UnixMilli(), 0)
 	e.Catalog = manifest.Catalog{Generation: l.catalog.Generation(), Bytes: l.catalog.Bytes()}
-	err := l.manifest.Append(e)
+	err := l.reserve.try("an edit of MANIFEST", func() error { return l.manifest.Append(e) })
 	if errors.Is(err, manifest.ErrFailed) {
 		return l.failLocked(err)
 	}

@@ -173,14 +173,15 @@ func (m *maintenance) renew(old *register) {
 // nextGeneration writes the CATALOG file anew, without the dead.
 func (m *maintenance) nextGeneration() error {
 	reg := m.reg.now()
-	err := m.ledger.nextGeneration(reg.catalog, func() (living []base.Ordinal) {
+	living := func() (living []base.Ordinal) {
 		for o := range reg.catalog.Living() {
 			if reg.index.Contains(o) { // what no record has introduced is in no file
 				living = append(living, o)
 			}
 		}
 		return living
-	})
+	}
+	err := m.reserve.try("a catalog without the dead", func() error { return m.ledger.nextGeneration(reg.catalog, living) })
 	m.stale = err != nil
 	return err
 }

@@ -35,6 +35,8 @@ type maintenance struct {
 	writer *writer
 	disk   *diskLimit
 
+	reserve *reserve
+
 	wake   chan struct{} // holds a token when something has changed
 	asked  chan order    // what callers want done
 	ctx    context.Context
@@ -54,6 +56,7 @@ type maintenance struct {
 	cleared  map[clearedKey]bool // files that a deletion does not concern
 	measured *fileSet            // the live files when measure last looked
 	removed  bool                // points have gone, so series may have died
+	roomier  *time.Timer         // to look whether there is room for the reserve
 	stale    bool                // CATALOG holds series that are dead and forgotten
 }
 
@@ -74,6 +77,8 @@ func (m *maintenance) start() {
 	m.state.sets.ready = m.changed
 	m.writer.flusher.published = m.changed
 	m.disk.reached = m.changed
+	m.reserve.lost = m.changed
+	m.roomier = stoppedTimer()
 	go m.run()
 }
 
@@ -95,6 +100,7 @@ func (m *maintenance) run() {
 	defer close(m.ended)
 	tick := time.NewTicker(maintenanceTick)
 	defer tick.Stop()
+	defer m.roomier.Stop()
 	looked := false
 	m.round()
 	for {
@@ -106,6 +112,8 @@ func (m *maintenance) run() {
 			o.done <- o.do()
 		case <-m.wake:
 			m.round()
+		case <-m.roomier.C:
+			m.tendReserve()
 		case <-tick.C:
 			if !looked {
 				looked, m.removed = true, true // the process before may not have looked
@@ -162,6 +170,15 @@ func (m *maintenance) round() {
 	}
 	if err := m.settle(false); err != nil {
 		m.complain("upkeep failed", err)
+	}
+	m.tendReserve()
+}
+
+// tendReserve makes the reserve, if there is none and there should be, or sees to it that
+// it will be made when there is room.
+func (m *maintenance) tendReserve() {
+	if again := m.reserve.tend(m.ctx); again > 0 {
+		m.roomier.Reset(again)
 	}
 }
 

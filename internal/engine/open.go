@@ -61,9 +61,20 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 			}
 		}
 	}
-	r := &recovery{loader: newLoader(fs, opts), created: isNew}
-	if err := r.run(); err != nil {
-		return nil, errors.Join(err, r.close())
+	reserve, err := findReserve(fs, &opts)
+	if err != nil {
+		return nil, err
+	}
+	var r *recovery
+	err = reserve.try("the opening", func() error {
+		r = &recovery{loader: newLoader(fs, opts), reserve: reserve, created: isNew}
+		if err := r.run(); err != nil {
+			return errors.Join(err, r.close())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return r.engine(), nil
 }
@@ -73,6 +84,7 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 // Each step may be interrupted and done again by the next recovery.
 type recovery struct {
 	loader
+	reserve *reserve
 	created bool // by this very opening
 
 	tail     *manifest.Tail // torn; nil if all lines count
@@ -144,6 +156,7 @@ func (r *recovery) replay() error {
 		NowMS:   func() int64 { return time.Now().UnixMilli() },
 		Judged:  r.secure,
 
+		MakeRoom: func() bool { return r.reserve.giveUp("the log") },
 		Progress: r.opts.OnRecovery,
 	}, r.apply)
 	if err != nil {
@@ -163,7 +176,7 @@ func (r *recovery) replay() error {
 // MANIFEST makes superfluous may go only when MANIFEST is certain to stay.
 func (r *recovery) secure() (err error) {
 	if r.read.LastEdit == 0 && !r.created {
-		if err := renewFormat(r.fs); err != nil {
+		if err := renewFormat(r.fs, r.reserve); err != nil {
 			return err
 		}
 	}
@@ -182,7 +195,7 @@ func (r *recovery) secure() (err error) {
 // engine returns the engine over what was recovered, and starts it.
 func (r *recovery) engine() *Engine {
 	lastWall := r.read.Wall
-	ledger := newLedger(r.fs, &r.opts, r.manifest, r.catalog)
+	ledger := newLedger(r.fs, &r.opts, r.reserve, r.manifest, r.catalog)
 	disk := &diskLimit{max: r.opts.MaxDiskBytes}
 	disk.measure(r.fs, r.opts.Logger)
 	e := &Engine{
@@ -192,12 +205,12 @@ func (r *recovery) engine() *Engine {
 		reg:     r.reg,
 		state:   r.state,
 		ledger:  ledger,
-		writer:  newWriter(r.opts, r.log, r.state, ledger, disk),
+		writer:  newWriter(r.opts, r.log, r.state, ledger, disk, r.reserve),
 	}
 	e.reg.engine = e
 	e.maintenance = &maintenance{
 		fs: r.fs, opts: r.opts, logger: r.opts.Logger, cache: e.readers.cache, reg: r.reg, state: r.state,
-		ledger: ledger, writer: e.writer, disk: disk, expiry: newExpiry(&r.opts, lastWall),
+		ledger: ledger, writer: e.writer, disk: disk, reserve: r.reserve, expiry: newExpiry(&r.opts, lastWall),
 	}
 	e.maintenance.damaged = r.damaged
 	e.maintenance.start()

@@ -233,6 +233,9 @@ func randomOptions(rng *rand.Rand) Options {
 		// Two bits for all ids: nearly every series collides with another.
 		o.HashSeries = func(key []byte) uint64 { return uint64(len(key)) & 3 }
 	}
+	if rng.IntN(3) == 0 {
+		o.ReserveBytes = []int64{64, 3000, 1 << 20}[rng.IntN(3)]
+	}
 	return o
 }
 

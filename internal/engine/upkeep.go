@@ -51,7 +51,7 @@ func (w *writer) startFlush() {
 	last := w.applied
 	if w.failed() == nil {
 		last = w.log.Last()
-		if err := w.log.Rotate(); err != nil {
+		if err := w.reserve.try("a file of the log", w.log.Rotate); err != nil {
 			w.flush.err = w.logError("rotation", err)
 			w.flush.armed = false
 			w.armFlush(flushRetryWait)

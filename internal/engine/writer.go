@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,7 @@ type writer struct {
 	ledger  *ledger
 	flusher *flusher
 	disk    *diskLimit
+	reserve *reserve
 
 	syncs durations // of the log
 
@@ -61,11 +63,11 @@ type writer struct {
 	}
 }
 
-func newWriter(opts Options, log *wal.Log, state *state, ledger *ledger, disk *diskLimit) *writer {
+func newWriter(opts Options, log *wal.Log, state *state, ledger *ledger, disk *diskLimit, reserve *reserve) *writer {
 	w := &writer{
-		opts: opts, log: log, queue: newQueue(maxQueueBytes), state: state, ledger: ledger, disk: disk,
+		opts: opts, log: log, queue: newQueue(maxQueueBytes), state: state, ledger: ledger, disk: disk, reserve: reserve,
 		flusher: &flusher{
-			fs: ledger.fs, logger: opts.Logger, state: state, ledger: ledger,
+			fs: ledger.fs, logger: opts.Logger, state: state, ledger: ledger, reserve: reserve,
 			maxSegmentFiles: opts.MaxSegmentFiles, segmentCodec1: opts.SegmentCodec1,
 		},
 		asked: make(chan chan error), flushed: make(chan error, 1), calls: make(chan func()),
@@ -191,11 +193,11 @@ func (w *writer) commit() {
 		return
 	}
 	err := w.failed()
-	if err == nil && w.flush.err != nil && w.full() {
-		err = fmt.Errorf("cannot make room in memory: %w", w.flush.err)
-	}
 	var first base.LSN
 	if err == nil {
+		first, err = w.append()
+	}
+	if errors.Is(err, fsys.ErrNoSpace) && w.favourDeletions(err) {
 		first, err = w.append()
 	}
 	if err == nil {
@@ -213,11 +215,14 @@ func (w *writer) commit() {
 	}
 }
 
-// refuse sends back batches of the group: those for which there is no room left on the
-// disk, by the limit that is set, and those that name a series that was declared dead
+// refuse sends back batches of the group: all if there is no room left on the disk, by the
+// limit that is set, or in memory, because it cannot be flushed; and those that name a series that was declared dead
 // after they were encoded, which their writers encode again.
 func (w *writer) refuse() {
 	full := w.noRoom()
+	if full == nil && w.flush.err != nil && w.full() && w.failed() == nil {
+		full = fmt.Errorf("cannot make room in memory: %w", w.flush.err)
+	}
 	deaths := w.state.reg.deaths.Load()
 	rest := w.group[:0]
 	for _, r := range w.group {
@@ -239,10 +244,30 @@ func (w *writer) refuse() {
 	w.group = rest
 }
 
-// noRoom returns the error for batches if the limit on disk space is reached. Maintenance
-// then looks what may go, and what the log holds moves to files, which take less.
+// favourDeletions gives the reserve up for the deletions of a group that found no space,
+// and sends the batches back with err. It returns false if there is nothing to try again.
+func (w *writer) favourDeletions(err error) bool {
+	isBatch := func(r *request) bool { return r.deletion == nil }
+	if !slices.ContainsFunc(w.group, func(r *request) bool { return !isBatch(r) }) || !w.reserve.giveUp("a deletion") {
+		return false
+	}
+	for _, r := range w.group {
+		if isBatch(r) {
+			r.done <- err
+		}
+	}
+	w.group = slices.DeleteFunc(w.group, isBatch)
+	return true
+}
+
+// noRoom returns the error for batches if the limit on disk space is reached, or the disk
+// has been full a moment ago. Maintenance then looks what may go, and what the log holds
+// moves to files, which take less.
 func (w *writer) noRoom() error {
 	err := w.disk.exceeded(w.log.Bytes())
+	if err == nil {
+		err = w.reserve.refusal()
+	}
 	if now := time.Now(); err != nil && now.Sub(w.pressed) >= roomInterval {
 		w.pressed = now
 		w.disk.reached()
@@ -346,7 +371,7 @@ func (w *writer) seal() error {
 	if w.log.Last() == w.ledger.sealedLSN() {
 		return nil
 	}
-	if err := w.log.Mark(true); err != nil {
+	if err := w.reserve.try("the end of the log", func() error { return w.log.Mark(true) }); err != nil {
 		return w.logError("mark", err)
 	}
 	return w.ledger.seal(w.log.Last())

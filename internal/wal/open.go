@@ -30,6 +30,9 @@ type OpenOptions struct {
 	// Judged, unless nil, is called when the whole log has been read and found sound and
 	// nothing has been changed yet. Its error ends the opening and is returned as it is.
 	Judged func() error
+	// MakeRoom, unless nil, is asked to make room when the disk is full, and reports
+	// whether it did: then what found none is tried again.
+	MakeRoom func() bool
 	// Progress, unless nil, is told how many bytes have been read, of all that there are
 	// to read: first of none, then every few records, and when all are.
 	Progress func(done, total int64)

@@ -71,6 +71,9 @@ func (w *walk) zeros(fs fsys.FS, path string, off int64) (zeros bool, err error)
 func (w *walk) copy(fs fsys.FS, src string, off, end int64, path string) error {
 	temp := path + base.TempSuffix
 	err := w.copyTo(fs, src, off, end, temp)
+	if errors.Is(err, fsys.ErrNoSpace) && w.opts.MakeRoom != nil && w.opts.MakeRoom() {
+		err = w.copyTo(fs, src, off, end, temp)
+	}
 	if err == nil {
 		err = fs.Rename(temp, path)
 	}
