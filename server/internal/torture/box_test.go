@@ -78,13 +78,29 @@ func (b *box) serve(settings ...string) *program {
 // everything selects all that the clients write.
 const everything = `{c!=""}`
 
-// verify compares what was read with all ledgers.
+// verify compares what was read with all ledgers, which take over what is there of requests
+// without an answer.
 func (b *box) verify(how string, found contents) {
+	b.t.Helper()
+	b.compare(how, found, (*ledger).verify)
+}
+
+// agree compares what was read with all ledgers. What has no answer may still be there or not
+// the next time.
+func (b *box) agree(how string, found contents) {
+	b.t.Helper()
+	b.compare(how, found, func(l *ledger, found contents) error {
+		_, err := l.compare(found)
+		return err
+	})
+}
+
+func (b *box) compare(how string, found contents, with func(*ledger, contents) error) {
 	b.t.Helper()
 	var faults []error
 	unknown := maps.Clone(found)
 	for _, l := range b.ledgers {
-		faults = append(faults, l.verify(found))
+		faults = append(faults, with(l, found))
 		for series := range l.cells {
 			delete(unknown, series)
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,10 +90,8 @@ func packs(seed uint64) string {
 // left. It returns how many processes were killed.
 func (b *box) round(way string) (killed int) {
 	b.t.Helper()
-	for b.rng.IntN(2) == 0 { // while it opens
-		p := b.launch()
-		pass(time.Duration(b.rng.IntN(40_000)) * time.Microsecond)
-		p.kill()
+	for b.rng.IntN(3) == 0 {
+		b.interruptOpening()
 		killed++
 	}
 	p := b.serve()
@@ -131,6 +130,20 @@ func (b *box) round(way string) (killed int) {
 	p.kill()
 	b.offline("leftover")
 	return killed + 1
+}
+
+// interruptOpening starts a server and kills it while it opens the database.
+func (b *box) interruptOpening() {
+	b.t.Helper()
+	p := b.launch("--log-level=info")
+	err := poll(60*time.Second, func() (bool, error) {
+		return strings.Contains(p.log(), "the server starts") || !p.alive(), errors.New("the server does not start")
+	})
+	if err != nil && p.alive() {
+		b.t.Fatal(err)
+	}
+	pass(time.Duration(b.rng.IntN(15_000)) * time.Microsecond)
+	p.kill()
 }
 
 // moment is a time between 50 and 1500 ms, short ones more often.

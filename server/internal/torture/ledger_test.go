@@ -87,8 +87,19 @@ func (s state) String() string {
 // cell is a point: what it must be, and what requests without an answer may have made of it.
 type cell struct {
 	now   state
-	since int // the request that made it so
+	since *request // that made it so; nil: none did
 	later []change
+}
+
+func (c *cell) String() string {
+	text := "nobody wrote it"
+	if c.since != nil {
+		text = fmt.Sprintf("request %d made it %v", c.since.No, c.now)
+	}
+	for _, ch := range c.later {
+		text += fmt.Sprintf(", request %d without an answer may have made it %v", ch.by.No, ch.to)
+	}
+	return text
 }
 
 type change struct {
@@ -210,7 +221,7 @@ func (l *ledger) finish(no int, how string) {
 			c.later = slices.Delete(c.later, i, i+1)
 			return
 		}
-		c.now, c.since, c.later = to, r.No, c.later[i+1:]
+		c.now, c.since, c.later = to, r, c.later[i+1:]
 		if how == "acked" {
 			l.points++
 		}
@@ -278,10 +289,20 @@ type contents map[string]map[int64]uint64
 // are there, whole; those without an answer wholly or not at all, in the order in which they were
 // sent; nothing else is. What became of the latter is noted: they do not change any more.
 func (l *ledger) verify(found contents) error {
-	observed := func(series string, i int) state {
-		bits, there := found[series][l.grid.time(i)]
-		return state{bits, there}
+	ends, err := l.compare(found)
+	if err != nil || len(ends) == 0 {
+		return err
 	}
+	var lines []any
+	for _, e := range ends {
+		l.finish(e.No, e.End)
+		lines = append(lines, e)
+	}
+	return l.append(lines...)
+}
+
+// compare does so without noting anything. It returns what would be.
+func (l *ledger) compare(found contents) (ends []line, err error) {
 	var faults []error
 	fault := func(format string, args ...any) {
 		if len(faults) < 10 {
@@ -291,32 +312,21 @@ func (l *ledger) verify(found contents) error {
 	for series, cells := range l.cells {
 		there := 0
 		for i, c := range cells {
-			got := observed(series, i)
+			got := l.grid.observed(found, series, i)
 			if got.there {
 				there++
 			}
 			if got != c.now && !slices.ContainsFunc(c.later, func(ch change) bool { return ch.to == got }) {
-				fault("point %d (%d) of %s is %v; request %d made it %v, and %d later ones have no answer", i, l.grid.time(i), series, got, c.since, c.now, len(c.later))
+				fault("point %d (%d) of %s is %v; %v", i, l.grid.time(i), series, got, &c)
 			}
 		}
 		if n := len(found[series]); n != there {
 			fault("%d points of %s are at times that nobody sent", n-there, series)
 		}
 	}
-	var ends []any
 	lost := -1
 	for _, r := range l.open {
-		yes, no := 0, 0
-		for _, run := range r.Runs {
-			for i := run.First; i < run.First+run.Count; i++ {
-				switch l.cells[run.Series][i].tells(r, observed(run.Series, i)) {
-				case 1:
-					yes++
-				case -1:
-					no++
-				}
-			}
-		}
+		yes, no := l.evidence(r, found)
 		switch {
 		case yes > 0 && no > 0:
 			fault("request %d is there in part: %d of its points are, %d are not", r.No, yes, no)
@@ -331,16 +341,29 @@ func (l *ledger) verify(found contents) error {
 		}
 		ends = append(ends, line{End: "found", No: r.No})
 	}
-	if faults != nil {
-		return errors.Join(faults...)
+	return ends, errors.Join(faults...)
+}
+
+// observed is what was read of point i.
+func (g grid) observed(found contents, series string, i int) state {
+	bits, there := found[series][g.time(i)]
+	return state{bits, there}
+}
+
+// evidence counts the points that show that a request without an answer was stored, and those
+// that show that it was not.
+func (l *ledger) evidence(r *request, found contents) (yes, no int) {
+	for _, run := range r.Runs {
+		for i := run.First; i < run.First+run.Count; i++ {
+			switch l.cells[run.Series][i].tells(r, l.grid.observed(found, run.Series, i)) {
+			case 1:
+				yes++
+			case -1:
+				no++
+			}
+		}
 	}
-	for _, e := range ends {
-		l.finish(e.(line).No, e.(line).End)
-	}
-	if len(ends) == 0 {
-		return nil
-	}
-	return l.append(ends...)
+	return yes, no
 }
 
 // tells says what an observed state means for a request that has no answer: 1 for stored, -1

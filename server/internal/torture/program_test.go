@@ -138,7 +138,7 @@ func launch(t testing.TB, dir string, settings ...string) *program {
 	for _, s := range settings {
 		if tracer, ok := strings.CutPrefix(s, "-- "); ok {
 			under = strings.Fields(tracer)
-		} else if strings.HasPrefix(s, "SYDRADB_") {
+		} else if !strings.HasPrefix(s, "-") {
 			variables = append(variables, s)
 		} else {
 			argv = append(argv, s)
