@@ -48,6 +48,7 @@ const (
 	CodeCorruptData    = "corrupt_data"
 	CodeInternal       = "internal"
 	CodeIO             = "io_error"
+	CodeReadOnly       = "read_only"
 
 	codeSlowBody = "slow_body"
 )
@@ -71,7 +72,7 @@ var mappings = []mapping{
 	{sydradb.ErrClosed, 503, CodeDraining, "the server is stopping; try again when it is back", 5 * time.Second},
 	{sydradb.ErrOverloaded, 503, CodeOverloaded, "the disk does not keep up; nothing of this request was stored, sending it again later is safe", 10 * time.Second},
 	{sydradb.ErrBusy, 503, CodeOverloaded, "the files change too quickly to be read; try again", 5 * time.Second},
-	{sydradb.ErrReadOnly, 503, "read_only", "this server only reads; write to the one that has the database open", time.Minute},
+	{sydradb.ErrReadOnly, 503, CodeReadOnly, "this server only reads; write to the one that has the database open", time.Minute},
 	{sydradb.ErrTooLarge, 413, CodeTooLarge, "the points of this request take more than 32 MiB; nothing was stored, send them in smaller requests", 0},
 	{sydradb.ErrSeriesLimit, 400, "series_limit", "", 0},
 	{sydradb.ErrTooOld, 400, "too_old", "", 0},

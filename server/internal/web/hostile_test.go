@@ -103,6 +103,20 @@ func TestPanicsShowNoSecrets(t *testing.T) {
 	}
 }
 
+// Connections leave files to the database, however few there may be.
+func TestConnectionsLeaveFiles(t *testing.T) {
+	for _, tt := range []struct{ limit, files, want int }{
+		{512, 1 << 20, 512}, {512, 1024, 512}, {512, 1023, 512}, {512, 1000, 500}, {512, 256, 128}, {512, 64, 16}, {8, 64, 8}, {512, 49, 1}, {512, 10, 1}, {512, 0, 1},
+	} {
+		if got := connections(tt.limit, tt.files); got != tt.want {
+			t.Errorf("limit %d, %d files: %d, want %d", tt.limit, tt.files, got, tt.want)
+		}
+	}
+	if files, known := openFileLimit(); known && files <= 0 {
+		t.Errorf("%d files", files)
+	}
+}
+
 // slowWriter is a connection whose client takes each part just in time.
 type slowWriter struct {
 	header   http.Header

@@ -13,14 +13,29 @@ import (
 	"golang.org/x/net/netutil"
 )
 
+// filesKept is how many files connections leave to the database at least.
+const filesKept = 48
+
+// connections returns how many connections there may be at a time, where so many files may be
+// open: a flood of them must not keep the database from writing its own.
+func connections(limit, files int) int {
+	return max(1, min(limit, files-max(filesKept, files/2)))
+}
+
 // Listen returns a listener on an address that accepts as many connections at a time as
-// the limits allow; others wait until one ends.
+// the limits, and that of open files, allow; others wait until one ends.
 func (s *Server) Listen(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err // a *net.OpError, which says what failed and at which address
 	}
-	return netutil.LimitListener(l, s.limits.Connections), nil
+	most := s.limits.Connections
+	if files, known := openFileLimit(); known {
+		if most = connections(most, files); most < s.limits.Connections {
+			s.cfg.Logger.Warn("fewer connections at a time than max_connections, since the process may open few files; raise the limit, as by ulimit -n or LimitNOFILE", "files", files, "connections", most)
+		}
+	}
+	return netutil.LimitListener(l, most), nil
 }
 
 // headerSlop is what net/http adds to its limit of the header.
