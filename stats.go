@@ -9,7 +9,9 @@ type Histogram = engine.Histogram
 // Stats are counters and sizes of a database at one moment. Sizes are in bytes. Its JSON
 // form is what `sydradb stats --format json` prints.
 type Stats struct {
-	State string `json:"state"` // "ok"; "readonly"; "failed": reads only, see ErrStorageFailed
+	// State is "ok"; "readonly"; "full": no points until the reserve has been made anew, see
+	// Options.ReserveBytes; or "failed": reads only, see ErrStorageFailed.
+	State string `json:"state"`
 
 	// Series counts those that have points, and those whose last point went not long ago:
 	// they go when enough have gathered.

@@ -269,8 +269,11 @@ func (e *Engine) Stats() Stats {
 		return s
 	}
 	s.State = "ok"
-	if e.writer.failed() != nil {
+	switch {
+	case e.writer.failed() != nil:
 		s.State = "failed"
+	case e.writer.reserve.spent.Load():
+		s.State = "full"
 	}
 	log := e.writer.log
 	s.WALBytes, s.LastLSN, s.DurableLSN = log.Bytes(), uint64(log.Last()), uint64(log.Durable())

@@ -3,7 +3,9 @@ package engine
 // Stats are counters and sizes of a database at one moment, see the root package, whose
 // type has the same fields.
 type Stats struct {
-	State string `json:"state"` // "ok"; "readonly"; "failed": reads only, see ErrStorageFailed
+	// State is "ok"; "readonly"; "full": no points until the reserve has been made anew, see
+	// Options.ReserveBytes; or "failed": reads only, see ErrStorageFailed.
+	State string `json:"state"`
 
 	Series int `json:"series"` // with at least one point
 

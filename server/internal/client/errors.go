@@ -62,8 +62,12 @@ var causes = map[string]error{
 // Unwrap returns the error of the library that the code stands for, if there is one.
 func (e *Error) Unwrap() error { return causes[e.Code] }
 
-// Retryable reports whether the same request may succeed later.
+// Retryable reports whether the same request may succeed later, without anyone seeing to
+// it: a server that only reads stays one, and a disk that failed is not tried again.
 func (e *Error) Retryable() bool {
+	if e.Code == "read_only" || e.Code == "storage_failed" {
+		return false
+	}
 	return e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable ||
 		e.Status == http.StatusBadGateway || e.Status == http.StatusGatewayTimeout
 }

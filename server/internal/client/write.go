@@ -155,8 +155,6 @@ func (w *Writer) again(err error) (after time.Duration, ok bool) {
 		away    *UnreachableError
 	)
 	switch {
-	case errors.Is(err, sydradb.ErrStorageFailed): // somebody has to look at it
-		return 0, false
 	case errors.As(err, &refused):
 		return refused.RetryAfter, refused.Retryable()
 	case errors.As(err, &away):

@@ -54,6 +54,7 @@ func TestRetries(t *testing.T) {
 		"much too late":    {[]scriptedAnswer{{503, "9999", ""}, fine}, []time.Duration{time.Minute}, nil, 2},
 		"for ever":         {[]scriptedAnswer{full}, []time.Duration{20 * time.Second, 20 * time.Second}, sydradb.ErrDiskFull, 0},
 		"failed disk":      {[]scriptedAnswer{{503, "1", `{"error":{"code":"storage_failed","message":"x"}}`}}, nil, sydradb.ErrStorageFailed, 1},
+		"only reads":       {[]scriptedAnswer{{503, "60", `{"error":{"code":"read_only","message":"x"}}`}}, nil, sydradb.ErrReadOnly, 1},
 		"bad request":      {[]scriptedAnswer{{400, "1", `{"error":{"code":"bad_request","message":"x"}}`}}, nil, errAny, 1},
 		"never there":      {[]scriptedAnswer{{}}, nil, errAny, 1},
 		"another number":   {[]scriptedAnswer{{200, "", `{"ingested":2}`}}, nil, errAny, 1},

@@ -5,7 +5,8 @@
 //	            ok  -> failed       the disk did not keep what was written; until restart
 //	         any    -> draining     the server stops
 //
-// Points are taken in the state ok alone, reads go on in readonly and failed. The state
+// Points are taken in the state ok alone, reads go on in readonly and failed; what makes
+// room, to delete and to merge, goes on in readonly, too. The state
 // comes from what writes run into ([Node.Report]) and from a look at the free space that
 // [Node.Watch] takes regularly. The package knows nothing of points or queries. A Node is
 // safe for concurrent use.

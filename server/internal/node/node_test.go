@@ -33,6 +33,7 @@ func frame(t *testing.T, n *Node) http.Handler {
 	routes := []web.Route{
 		{Pattern: "POST /write", Name: "w", Slot: web.IngestSlot, Handler: fine},
 		{Pattern: "GET /read", Name: "r", Slot: web.QuerySlot, Handler: fine},
+		{Pattern: "POST /delete", Name: "d", Handler: fine},
 	}
 	if err := s.Mount(false, n.Routes(), routes); err != nil {
 		t.Fatal(err)
@@ -40,10 +41,10 @@ func frame(t *testing.T, n *Node) http.Handler {
 	return s
 }
 
-// statuses asks for health, readiness, writing and reading.
+// statuses asks for health, readiness, writing, reading and deleting.
 func statuses(h http.Handler) string {
 	var codes []int
-	for _, request := range []string{"GET /health", "GET /ready", "POST /write", "GET /read"} {
+	for _, request := range []string{"GET /health", "GET /ready", "POST /write", "GET /read", "POST /delete"} {
 		method, path, _ := strings.Cut(request, " ")
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
@@ -82,17 +83,17 @@ func opened(t *testing.T, cfg Config) *Node {
 func TestFromStartToEnd(t *testing.T) {
 	n := New(Config{Options: sydradb.Options{InMemory: true}})
 	h := frame(t, n)
-	if got := statuses(h); got != "[200 503 200 200]" || ready(t, h).State != Starting || n.DB() != nil {
+	if got := statuses(h); got != "[200 503 200 200 200]" || ready(t, h).State != Starting || n.DB() != nil {
 		t.Errorf("starting: %s, %+v", got, ready(t, h))
 	}
 	if db, err := n.Open(); err != nil || db == nil || n.DB() != db {
 		t.Fatal(db, err)
 	}
-	if got := statuses(h); got != "[200 200 200 200]" || ready(t, h).State != OK || ready(t, h).Reason != "" {
+	if got := statuses(h); got != "[200 200 200 200 200]" || ready(t, h).State != OK || ready(t, h).Reason != "" {
 		t.Errorf("open: %s, %+v", got, ready(t, h))
 	}
 	n.Drain()
-	if got := statuses(h); got != "[200 503 503 503]" || ready(t, h).State != Draining {
+	if got := statuses(h); got != "[200 503 503 503 200]" || ready(t, h).State != Draining {
 		t.Errorf("draining: %s, %+v", got, ready(t, h))
 	}
 	if err := n.Close(); err != nil {
@@ -186,9 +187,9 @@ func TestStateAfterErrors(t *testing.T) {
 		want State
 		got  string
 	}{
-		"full":   {fmt.Errorf("x: %w", sydradb.ErrDiskFull), ReadOnly, "[200 503 503 200]"},
-		"failed": {fmt.Errorf("x: %w", sydradb.ErrStorageFailed), Failed, "[200 503 503 200]"},
-		"other":  {sydradb.ErrOverloaded, OK, "[200 200 200 200]"},
+		"full":   {fmt.Errorf("x: %w", sydradb.ErrDiskFull), ReadOnly, "[200 503 503 200 200]"},
+		"failed": {fmt.Errorf("x: %w", sydradb.ErrStorageFailed), Failed, "[200 503 503 200 200]"},
+		"other":  {sydradb.ErrOverloaded, OK, "[200 200 200 200 200]"},
 	} {
 		n := opened(t, Config{})
 		h := frame(t, n)
@@ -219,7 +220,7 @@ func TestFullDiskComesBackByItself(t *testing.T) {
 		if got := n.Status(); got.State != step.want || (got.Reason == "disk_full") != (step.want == ReadOnly) {
 			t.Errorf("with %d bytes free: %+v, want %s", step.free, got, step.want)
 		}
-		if want := map[State]string{OK: "[200 200 200 200]", ReadOnly: "[200 503 503 200]"}[step.want]; statuses(h) != want {
+		if want := map[State]string{OK: "[200 200 200 200 200]", ReadOnly: "[200 503 503 200 200]"}[step.want]; statuses(h) != want {
 			t.Errorf("with %d bytes free: %s, want %s", step.free, statuses(h), want)
 		}
 	}
@@ -230,6 +231,19 @@ func TestMaxDiskBytes(t *testing.T) {
 	n.look()
 	if got := n.Status(); got.State != ReadOnly || got.Reason != "disk_full" {
 		t.Errorf("a directory of %d bytes: %+v", n.DB().Stats().DiskBytes, got)
+	}
+	n = New(Config{Options: sydradb.Options{MaxDiskBytes: 1600}})
+	for _, tt := range []struct {
+		state State
+		bytes int64
+		want  bool
+	}{{OK, 1599, false}, {OK, 1600, true}, {ReadOnly, 1500, true}, {ReadOnly, 1499, false}} {
+		if got := n.large(tt.state, tt.bytes); got != tt.want {
+			t.Errorf("%s with %d of 1600 bytes: too large %v", tt.state, tt.bytes, got)
+		}
+	}
+	if New(Config{}).large(ReadOnly, 1<<40) {
+		t.Error("too large without a limit")
 	}
 }
 

@@ -43,8 +43,7 @@ func (n *Node) look() {
 		n.become(Failed, "the disk did not keep what was written; look at it, then start the server again")
 		return
 	}
-	limit := n.cfg.Options.MaxDiskBytes
-	full := limit > 0 && stats.DiskBytes >= limit
+	full := stats.State == "full" || n.large(state, stats.DiskBytes)
 	if !n.cfg.Options.InMemory {
 		full = full || n.short(state)
 	}
@@ -54,6 +53,16 @@ func (n *Node) look() {
 	case state == ReadOnly:
 		n.become(OK, "")
 	}
+}
+
+// large reports whether the database has the size that it may have. One that had it needs
+// to be smaller by a sixteenth to be fine again.
+func (n *Node) large(state State, bytes int64) bool {
+	limit := n.cfg.Options.MaxDiskBytes
+	if state == ReadOnly {
+		limit -= limit / 16
+	}
+	return limit > 0 && bytes >= limit
 }
 
 // short reports whether there is too little free space. What was full needs half as much
