@@ -35,6 +35,12 @@ run_model() {
 slices_cover=1
 run_cover() { scripts/cover.sh; }
 
+slices_kill=10 # of 40 processes of the real binary, at any moment and at the n-th system call
+run_kill() {
+	SYDRADB_KILLS=40 SYDRADB_SEED=$(($1 + 1)) SYDRADB_TORTURE=$(realpath "$STATE") go test -vet=off -count 1 -v \
+		-parallel 4 -run '^Test(Kill|KillIngest|KillAtCall|FailedSync|SlowSync)$' -timeout 1h ./server/internal/torture
+}
+
 engine() { go test -vet=off -count 1 -v -run "$1" -timeout 2h ./internal/engine; }
 
 # Half an hour for each group of decoders, in two slices.
@@ -52,7 +58,7 @@ fuzz() { FUZZ_BUDGET=900 scripts/fuzz.sh "$@"; }
 slices_soak=1
 run_soak() { SYDRADB_SOAK_REPORT=$STATE/soak.txt scripts/soak.sh 1h; }
 
-PARTS=(crash faults model cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests soak)
+PARTS=(crash faults model kill cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests soak)
 
 # slice_done PART N reports whether that slice has passed.
 slice_done() { grep -qs "^$2 " "$STATE/$1.done"; }

@@ -137,9 +137,12 @@ func (b *box) interruptOpening() {
 	b.t.Helper()
 	p := b.launch("--log-level=info")
 	err := poll(60*time.Second, func() (bool, error) {
-		return strings.Contains(p.log(), "the server starts") || !p.alive(), errors.New("the server does not start")
+		if strings.Contains(p.log(), "the server starts") {
+			return true, nil
+		}
+		return !p.alive(), errors.New("the server does not start")
 	})
-	if err != nil && p.alive() {
+	if err != nil {
 		b.t.Fatal(err)
 	}
 	pass(time.Duration(b.rng.IntN(15_000)) * time.Microsecond)

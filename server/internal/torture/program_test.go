@@ -97,11 +97,12 @@ func digest(path string) string {
 	return fmt.Sprintf("%x", sum.Sum(nil))
 }
 
-// environment is that of the test without settings of SydraDB, and with those given.
+// environment is that of the test without settings of SydraDB, and with those given. A planted
+// bug stays: a binary that was built with them (SYDRADB_BINARY) has to be caught.
 func environment(settings ...string) []string {
 	var out []string
 	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "SYDRADB_") {
+		if !strings.HasPrefix(e, "SYDRADB_") || strings.HasPrefix(e, "SYDRADB_PLANT=") {
 			out = append(out, e)
 		}
 	}
