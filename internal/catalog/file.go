@@ -114,7 +114,7 @@ func (f *File) Append(c *Catalog, ordinals []base.Ordinal) (bytes int64, err err
 	if err != nil {
 		return f.bytes, f.cutBack(err)
 	}
-	if f.generation > 1 && plant.Bug(plant.GenerationUnsynced) {
+	if f.generation > 1 && plant.Bug(plant.GenerationUnsynced) || plant.Bug(plant.CatalogUnsynced) {
 		f.bytes += written
 		return f.bytes, nil
 	}

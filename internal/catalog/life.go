@@ -8,6 +8,7 @@ import (
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/dict"
+	"github.com/sydradb/sydradb/internal/plant"
 )
 
 // ErrSeriesLimit matches the error of a Resolve that would exceed Options.MaxSeries.
@@ -172,6 +173,9 @@ func (c *Catalog) Renew(d *dict.Dict) *Catalog {
 			buf[i] = numbers[pair] - 1
 		}
 		n.mu.add(o, row.id, buf, named)
+		if plant.Bug(plant.OrdinalReused) {
+			n.mu.next = uint32(o) + 1
+		}
 		if c.isUnloggedLocked(o) {
 			n.markUnloggedLocked(o)
 		}

@@ -180,6 +180,9 @@ func (c *copier) finish(now time.Time, fill func(*wal.Log) error) error {
 	if err := man.Close(); err != nil {
 		return err
 	}
+	if plant.Bug(plant.SnapshotUnsynced) {
+		return format.write(c.dst)
+	}
 	if err := fsys.SyncTree(c.dst, ""); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/objectstore"
+	"github.com/sydradb/sydradb/internal/plant"
 	"github.com/sydradb/sydradb/internal/tombstone"
 )
 
@@ -108,6 +109,9 @@ func (c *checker) checkRefs(store *objectstore.Dir, dir string) {
 		case ok && e.Regular:
 			c.report.Refs++
 			_, err := store.Ref(c.ctx, name)
+			if plant.Bug(plant.RefPassed) {
+				err = nil
+			}
 			c.object(file, err)
 		default:
 			c.unexpected(e, file)

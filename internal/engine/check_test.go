@@ -224,6 +224,21 @@ func TestCheckFindsEveryFlippedByteOfPacks(t *testing.T) {
 	}
 }
 
+// A ref has no checksum, but what cannot name an object is damage.
+func TestCheckFindsDamagedRefs(t *testing.T) {
+	m := mixedDatabase(t)
+	for _, file := range filesOf(t, m.fs, base.RefsDir) {
+		data := string(mustRead(t, m.fs, file))
+		for _, text := range []string{"", data[:1], data[:len(data)-1], data + "\n", "g" + data[1:], strings.ToUpper("a" + data[1:])} {
+			damaged := m.copy()
+			mustReplace(t, damaged, file, []byte(text))
+			if report := mustCheck(t, damaged); !report.Damaged() || len(about(report, file)) == 0 {
+				t.Errorf("%s, with %q in it: %v", file, text, report.Findings)
+			}
+		}
+	}
+}
+
 func TestCheckFindsWhatIsCutOffOrMissing(t *testing.T) {
 	fs, _ := closedDatabase(t)
 	rng := rand.New(rand.NewPCG(1, 1))

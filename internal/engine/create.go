@@ -11,6 +11,7 @@ import (
 	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/plant"
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
@@ -35,6 +36,9 @@ func create(fs fsys.FS, now time.Time) error {
 		return err
 	}
 	format, uuid := newFormat(now)
+	if plant.Bug(plant.FormatFirst) {
+		_ = format.write(fs)
+	}
 	cat, err := catalog.CreateFile(fs, firstGeneration)
 	if err != nil {
 		return err

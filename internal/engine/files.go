@@ -8,6 +8,7 @@ import (
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/plant"
 	"github.com/sydradb/sydradb/internal/retention"
 	"github.com/sydradb/sydradb/internal/segment"
 )
@@ -249,7 +250,7 @@ func (f *fileSets) free() (paths []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := 0
-	for n < len(f.inUse)-1 && f.inUse[n].readers == 0 {
+	for n < len(f.inUse)-1 && (f.inUse[n].readers == 0 || plant.Bug(plant.UnlinkInUse)) {
 		n++
 	}
 	f.inUse = slices.Delete(f.inUse, 0, n)

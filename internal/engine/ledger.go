@@ -16,6 +16,7 @@ import (
 	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/plant"
 )
 
 // ledger keeps the two files that say what the database is made of, MANIFEST and
@@ -65,6 +66,9 @@ func (l *ledger) begin() (ms int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lastMS = max(l.now().UnixMilli(), l.lastMS+1, l.manifest.State().NextMS)
+	if plant.Bug(plant.JobNumberTwice) {
+		l.lastMS = l.now().UnixMilli()
+	}
 	l.jobs[l.lastMS] = struct{}{}
 	return l.lastMS
 }
@@ -108,7 +112,7 @@ func (l *ledger) commitLocked(ms int64, e manifest.Edit, publish func()) error {
 	if err := l.appendLocked(e); err != nil {
 		return err
 	}
-	if len(e.Horizon) > 0 {
+	if len(e.Horizon) > 0 && !plant.Bug(plant.HorizonInLastLine) {
 		// Nothing may rest on a last line, which a rotten byte would take away. What e says
 		// is on disk all the same, and readers must see it: the next edit stands on it.
 		err := l.appendLocked(manifest.Edit{NextMS: e.NextMS, FlushedLSN: e.FlushedLSN})
@@ -228,6 +232,12 @@ func (l *ledger) syncDirs(paths []string) error {
 	}
 	// Deeper ones first: a name is worth something when that of its directory is.
 	for _, dir := range slices.Backward(slices.Sorted(maps.Keys(dirs))) {
+		switch {
+		case plant.Bug(plant.NoHourDirSync) && base.IsSegmentDir(dir),
+			plant.Bug(plant.NoSegmentsSync) && dir == base.SegmentsDir,
+			plant.Bug(plant.NoDeletesSync) && dir == base.DeletesDir:
+			continue
+		}
 		if err := l.fs.SyncDir(dir); err != nil {
 			return l.fail(fmt.Errorf("sync %q: %w", dir, err))
 		}

@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/sydradb/sydradb/internal/memtable"
+import (
+	"github.com/sydradb/sydradb/internal/memtable"
+	"github.com/sydradb/sydradb/internal/plant"
+)
 
 // columns are points in ascending order of time, each time once.
 type columns struct {
@@ -36,6 +39,9 @@ func mergeInto(dst *columns, older, newer columns) {
 			dst.times = append(dst.times, b)
 			dst.values = append(dst.values, newer.values[j])
 			j++
+			if a == b && plant.Bug(plant.OlderWins) {
+				dst.values[len(dst.values)-1] = older.values[i]
+			}
 			if a == b {
 				i++
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/compact"
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/plant"
 	"github.com/sydradb/sydradb/internal/segment"
 	"github.com/sydradb/sydradb/internal/tombstone"
 )
@@ -28,7 +29,7 @@ type mergeSource struct {
 
 func (m *maintenance) newMergeSource(job *compact.Job) (*mergeSource, error) {
 	_, tombstones, horizons := m.state.moment()
-	applicable := tombstones.Without(func(t *tombstone.Tombstone) bool { return !canApply(t) })
+	applicable := tombstones.Without(func(t *tombstone.Tombstone) bool { return !canApply(t) && !plant.Bug(plant.DeletionTooEarly) })
 	s := &mergeSource{catalog: m.reg.now().catalog}
 	if n := len(applicable); n > 0 {
 		s.applied = applicable[n-1].LSN

@@ -10,6 +10,7 @@ import (
 	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/plant"
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
@@ -127,7 +128,7 @@ func (r *recovery) readManifest() (err error) {
 		return err
 	}
 	torn, err := isTorn(r.fs, r.uuid, &r.read)
-	if err == nil && !torn {
+	if err == nil && !torn && !plant.Bug(plant.RottenLineCut) {
 		err = r.tail.Corruption()
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/memtable"
+	"github.com/sydradb/sydradb/internal/plant"
 	"github.com/sydradb/sydradb/internal/wal"
 )
 
@@ -290,7 +291,7 @@ func (w *writer) append() (first base.LSN, err error) {
 	if err != nil {
 		return 0, w.logError("append", err)
 	}
-	if w.opts.Sync == SyncAlways {
+	if w.opts.Sync == SyncAlways && !plant.Bug(plant.AckBeforeSync) {
 		if err := w.syncLog(); err != nil {
 			return 0, w.logError("sync", err)
 		}
@@ -316,7 +317,7 @@ func (w *writer) logError(what string, err error) error {
 // that is sound is synced, as nobody does later. Another can no longer vouch for it; so
 // they are flushed, without touching the log.
 func (w *writer) fail(cause error) {
-	if w.failed() != nil {
+	if w.failed() != nil || plant.Bug(plant.FailureForgotten) {
 		return
 	}
 	err := fmt.Errorf("%w: %w", ErrStorageFailed, cause)
@@ -371,7 +372,8 @@ func (w *writer) seal() error {
 	if w.log.Last() == w.ledger.sealedLSN() {
 		return nil
 	}
-	if err := w.reserve.try("the end of the log", func() error { return w.log.Mark(true) }); err != nil {
+	sync := !plant.Bug(plant.CloseUnsynced)
+	if err := w.reserve.try("the end of the log", func() error { return w.log.Mark(sync) }); err != nil {
 		return w.logError("mark", err)
 	}
 	return w.ledger.seal(w.log.Last())

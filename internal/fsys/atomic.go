@@ -6,6 +6,8 @@ import (
 	"io"
 	iofs "io/fs"
 	"path"
+
+	"github.com/sydradb/sydradb/internal/plant"
 )
 
 // tempSuffix ends the name of a file that is still being written, base.TempSuffix.
@@ -22,6 +24,9 @@ func WriteFileAtomic(fs FS, path string, data []byte) error {
 	}
 	if err := WriteFileUnlisted(fs, path, data); err != nil {
 		return err
+	}
+	if plant.Bug(plant.RenameUnsynced) {
+		return nil
 	}
 	return SyncParent(fs, path)
 }
@@ -60,8 +65,12 @@ func writeSynced(fs FS, path string, fill func(File) error) error {
 	if err != nil {
 		return err
 	}
-	if err = fill(f); err == nil {
+	if err = fill(f); err == nil && !plant.Bug(plant.TempUnsynced) {
 		err = f.Sync()
+	}
+	if plant.Bug(plant.CloseIgnored) {
+		_ = f.Close()
+		return err
 	}
 	return errors.Join(err, f.Close())
 }

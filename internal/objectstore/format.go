@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/sydradb/sydradb/internal/base"
+	"github.com/sydradb/sydradb/internal/plant"
 )
 
 // An object. Integers are little-endian.
@@ -101,7 +102,7 @@ func decodeAs(id ID, file string, data []byte) (Type, []byte, error) {
 		damage.File = file
 		return 0, nil, damage
 	}
-	if sum := IDOf(t, payload); sum != id {
+	if sum := IDOf(t, payload); sum != id && !plant.Bug(plant.ObjectUnverified) {
 		return 0, nil, &base.CorruptionError{File: file, Offset: base.WholeFile, Err: fmt.Errorf("%w: %s", errHash, sum)}
 	}
 	if !t.Known() {

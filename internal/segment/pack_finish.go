@@ -12,6 +12,7 @@ import (
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/blocks"
 	"github.com/sydradb/sydradb/internal/manifest"
+	"github.com/sydradb/sydradb/internal/plant"
 )
 
 // Finish writes the index and returns the entry of the pack, but for Seq, Edit, Wall and
@@ -42,7 +43,7 @@ func (w *PackWriter) finish() (manifest.Entry, error) {
 	if err == nil {
 		err = w.flush()
 	}
-	if err == nil {
+	if err == nil && !plant.Bug(plant.PackUnsynced) {
 		err = w.file.Sync()
 	}
 	file := w.file

@@ -129,8 +129,11 @@ func (l *Log) advance(n int) {
 
 // fail makes the failure sticky.
 func (l *Log) fail(what string, err error) error {
-	l.failed = fmt.Errorf("%w: %s: %w", ErrFailed, what, err)
-	return l.failed
+	err = fmt.Errorf("%w: %s: %w", ErrFailed, what, err)
+	if !plant.Bug(plant.FailureForgotten) {
+		l.failed = err
+	}
+	return err
 }
 
 // ready returns an error if the log has failed, and completes a rotation that could
@@ -168,6 +171,9 @@ func (l *Log) Append(frames [][]byte) (first base.LSN, err error) {
 	}
 	size, durable := int64(0), l.Durable()
 	for i, f := range frames {
+		if plant.Bug(plant.SyncClaimed) {
+			durable = first + base.LSN(i) - 1
+		}
 		Seal(f, first+base.LSN(i), durable)
 		size += int64(len(f))
 	}
@@ -217,6 +223,9 @@ func writeAll(f fsys.File, p []byte) error {
 
 // cutBack removes what a failed write left behind the last whole group.
 func (l *Log) cutBack(cause error) error {
+	if plant.Bug(plant.ShortWriteKept) {
+		return cause
+	}
 	if err := l.file.Truncate(l.size.Load()); err != nil {
 		return l.fail("cut off a failed write", errors.Join(cause, err))
 	}
@@ -286,6 +295,9 @@ func (l *Log) Rotate() error {
 // retire moves current.wal aside. The name is durable before a new current.wal may
 // exist: else a power cut could keep the new file and lose the old one's name.
 func (l *Log) retire() error {
+	if plant.Bug(plant.RotatedUnsynced) {
+		l.durable.Store(l.last.Load())
+	}
 	if err := l.Sync(); err != nil {
 		return err
 	}
@@ -323,7 +335,7 @@ func (l *Log) RemoveThrough(flushed base.LSN) error {
 	if l.failed != nil {
 		return l.failed
 	}
-	for len(l.old) > 0 && l.old[0].last <= flushed {
+	for len(l.old) > 0 && (l.old[0].last <= flushed || plant.Bug(plant.LogRemovedEarly)) {
 		f := l.old[0]
 		if err := removeExisting(l.fs, f.path); err != nil {
 			return fmt.Errorf("remove log file: %w", err)

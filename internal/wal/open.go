@@ -7,6 +7,7 @@ import (
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/plant"
 )
 
 // ErrGap matches the CorruptionError for records that are missing between two files, or
@@ -155,7 +156,7 @@ func (w *walk) resume(fs fsys.FS) (*Log, error) {
 		return l, l.start()
 	}
 	end := last.size
-	if t := w.report.Torn; t != nil {
+	if t := w.report.Torn; t != nil && !plant.Bug(plant.TailKept) {
 		end = t.Offset
 	}
 	// Nothing in it is needed: an unfinished start, or a log left as it was when its
@@ -176,8 +177,8 @@ func (w *walk) resume(fs fsys.FS) (*Log, error) {
 // bytes, calls them clean and never writes them (see fsys.File.Sync). So they are
 // written once more, to a new file. Only a full disk makes the plain sync do.
 func (w *walk) secure(l *Log, end int64) error {
-	rewritten := false
-	if w.next-1 > max(w.proven, w.opts.Demand) {
+	rewritten := plant.Bug(plant.RecoveryUnsynced)
+	if w.next-1 > max(w.proven, w.opts.Demand) && !rewritten {
 		err := w.copy(l.fs, base.CurrentWAL, 0, end, base.CurrentWAL)
 		if rewritten = err == nil; rewritten {
 			err = l.fs.SyncDir(base.WALDir)

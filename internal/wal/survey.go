@@ -9,6 +9,7 @@ import (
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/plant"
 )
 
 // logFile is one file of the log, before it is read.
@@ -64,6 +65,9 @@ func survey(fs fsys.FS, r *fileReader) (layout, error) {
 		}
 	}
 	slices.SortFunc(found.files, func(a, b logFile) int { return cmp.Compare(a.first, b.first) })
+	if plant.Bug(plant.ReplayBySize) {
+		slices.SortStableFunc(found.files, func(a, b logFile) int { return cmp.Compare(a.size, b.size) })
+	}
 	slices.SortFunc(found.torn, byAge)
 	found.files = append(found.files, current...)
 	return found, found.order(fs, r)
