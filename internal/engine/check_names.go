@@ -36,8 +36,7 @@ func (c *checker) checkNames() {
 	for _, e := range c.list("") {
 		generation, isCatalog := base.ParseCatalogFile(e.Name)
 		switch {
-		case e.Dir && isKnownDir(e.Name):
-		case e.Regular && (e.Name == base.LockFile || e.Name == base.FormatFile || e.Name == base.ManifestFile || e.Name == base.TagsFile || e.Name == base.ReserveFile):
+		case isTopName(e):
 		case e.Regular && isCatalog && generation == c.state.Catalog.Generation:
 		case e.Regular && isCatalog && c.whole:
 			c.find(Leftover, e.Name, base.WholeFile, "MANIFEST names another generation; the next opening removes it")
@@ -49,9 +48,7 @@ func (c *checker) checkNames() {
 	// Directories that cannot be listed have been found by the steps before.
 	logs, _ := c.fs.List(base.WALDir)
 	for _, e := range logs {
-		file := path.Join(base.WALDir, e.Name)
-		_, rotated := base.ParseWALFile(file)
-		if !e.Regular || !rotated && file != base.CurrentWAL && !base.IsTornFile(file) {
+		if file := path.Join(base.WALDir, e.Name); !e.Regular || !isLogName(file) {
 			c.unexpected(e, file)
 		}
 	}

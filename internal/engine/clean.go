@@ -28,6 +28,8 @@ func (r *recovery) clean() error {
 			if err := r.fs.Remove(e.Name); err != nil {
 				return err
 			}
+		} else if !isCatalog && !isTopName(e) {
+			r.unknown = append(r.unknown, e.Name)
 		}
 	}
 	hours, err := r.fs.List(base.SegmentsDir)
@@ -37,15 +39,17 @@ func (r *recovery) clean() error {
 	var empty []string
 	found := make(map[string]struct{})
 	for _, hour := range hours {
-		if hour.Dir {
-			dir := path.Join(base.SegmentsDir, hour.Name)
-			left, err := r.cleanHour(dir, found)
-			if err != nil {
-				return err
-			}
-			if left == 0 && isHourDir(hour) {
-				empty = append(empty, dir)
-			}
+		dir := path.Join(base.SegmentsDir, hour.Name)
+		if !isHourDir(hour) {
+			r.unknown = append(r.unknown, dir)
+			continue
+		}
+		left, err := r.cleanHour(dir, found)
+		if err != nil {
+			return err
+		}
+		if left == 0 {
+			empty = append(empty, dir)
 		}
 	}
 	if err := r.removeDirs(empty); err != nil {
@@ -63,6 +67,9 @@ func (r *recovery) clean() error {
 		}
 	}
 	r.warnMissing(found)
+	if err := r.warnUnknown(); err != nil {
+		return err
+	}
 	if err := clearSnapshots(r.fs); err != nil {
 		r.opts.Logger.Warn("cannot remove what an interrupted snapshot has left", "error", err)
 	}
@@ -139,6 +146,7 @@ func (r *recovery) cleanDeletes() error {
 	for _, f := range files {
 		file := path.Join(base.DeletesDir, f.Name)
 		if !f.Regular || !base.IsDeleteFile(file) && !base.IsTemp(file) {
+			r.unknown = append(r.unknown, file)
 			continue
 		}
 		fate, err := deleteFate(r.fs, r.manifest.State(), f, file)
@@ -216,7 +224,8 @@ func (r *recovery) cleanHour(dir string, found map[string]struct{}) (left int, e
 			fate = manifest.FateRemove
 		}
 		switch {
-		case !f.Regular:
+		case !f.Regular || fate == manifest.FateForeign:
+			r.unknown = append(r.unknown, file)
 			continue
 		case fate == manifest.FateKeep:
 			found[file] = struct{}{}
@@ -229,8 +238,6 @@ func (r *recovery) cleanHour(dir string, found map[string]struct{}) (left int, e
 			if err := r.quarantine(file); err != nil {
 				return 0, err
 			}
-		default:
-			continue
 		}
 		left--
 	}
@@ -284,4 +291,44 @@ func (r *recovery) warnMissing(found map[string]struct{}) {
 			r.damaged.missing(live.Path)
 		}
 	}
+}
+
+// isTopName reports whether e is something that stands at the top of a database, but for
+// CATALOG and what is still being written.
+func isTopName(e fsys.Entry) bool {
+	switch e.Name {
+	case base.LockFile, base.FormatFile, base.ManifestFile, base.TagsFile, base.ReserveFile:
+		return e.Regular
+	}
+	return e.Dir && isKnownDir(e.Name)
+}
+
+// warnUnknown says, once, that there is something that does not belong to a database. It
+// is left alone, and may be somebody's who took this for another directory. What is
+// below objects/ and refs/ is left to a check: there may be much.
+func (r *recovery) warnUnknown() error {
+	logs, err := r.fs.List(base.WALDir)
+	if err != nil {
+		return err
+	}
+	for _, e := range logs {
+		file := path.Join(base.WALDir, e.Name)
+		if !e.Regular || !isLogName(file) {
+			r.unknown = append(r.unknown, file)
+		}
+	}
+	if len(r.unknown) > 0 {
+		r.opts.Logger.Warn("names that do not belong to a database are left alone",
+			"count", len(r.unknown), "first", r.unknown[:min(len(r.unknown), maxUnknownNames)])
+	}
+	return nil
+}
+
+// maxUnknownNames bounds how many names a warning has.
+const maxUnknownNames = 10
+
+// isLogName reports whether the log gives files this path.
+func isLogName(file string) bool {
+	_, rotated := base.ParseWALFile(file)
+	return rotated || file == base.CurrentWAL || base.IsTornFile(file)
 }

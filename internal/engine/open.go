@@ -86,7 +86,8 @@ func openLocked(fs fsys.FS, opts Options, isNew bool) (*Engine, error) {
 type recovery struct {
 	loader
 	reserve *reserve
-	created bool // by this very opening
+	created bool     // by this very opening
+	unknown []string // names that are not of a database
 
 	tail     *manifest.Tail // torn; nil if all lines count
 	manifest *manifest.Log  // from secure on
