@@ -4,16 +4,17 @@
 #
 #   scripts/soak.sh [DURATION]    default: SYDRADB_SOAK, else 1h; at least 10s
 #
-# The report goes to the file that SYDRADB_SOAK_REPORT names, default .torture/soak.txt, the
-# samples to the same with .csv behind it. Runs shorter than an hour are too short to tell
-# whether memory grows: they report and compare answers, and look for leaks at the end. It
-# takes a third of a processor at most.
+# The report goes to the file that SYDRADB_SOAK_REPORT names, default soak.txt in the directory
+# that SYDRADB_TORTURE names, default .torture; the samples to the same with .csv behind it.
+# Runs shorter than half an hour are too short to tell whether memory grows: they report,
+# compare answers, and look for leaks at the end. It takes a third of a processor at most.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export SYDRADB_SOAK=${1:-${SYDRADB_SOAK:-1h}}
-export SYDRADB_SOAK_REPORT=${SYDRADB_SOAK_REPORT:-$PWD/.torture/soak.txt}
-mkdir -p "$(dirname "$SYDRADB_SOAK_REPORT")"
+export SYDRADB_TORTURE=${SYDRADB_TORTURE:-$PWD/.torture} # for what a failure leaves behind
+export SYDRADB_SOAK_REPORT=${SYDRADB_SOAK_REPORT:-$SYDRADB_TORTURE/soak.txt}
+mkdir -p "$SYDRADB_TORTURE" "$(dirname "$SYDRADB_SOAK_REPORT")"
 status=0
 go test -vet=off -count 1 -v -timeout 0 -run '^TestSoak$' ./server/internal/torture || status=$?
 echo "report: $SYDRADB_SOAK_REPORT"

@@ -31,7 +31,7 @@ func measure(p *program, dir string, at time.Duration) (measured, error) {
 	m := measured{at, map[string]float64{}}
 	status, page, err := p.get("/metrics")
 	if err != nil || status != 200 {
-		return m, fmt.Errorf("/metrics: status %d: %w", status, err)
+		return m, fmt.Errorf("/metrics: status %d: %v", status, err)
 	}
 	for name, metric := range map[string]string{
 		"rss_bytes": "process_resident_memory_bytes", "heap_bytes": "go_memstats_heap_alloc_bytes",

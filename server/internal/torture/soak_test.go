@@ -34,7 +34,7 @@ const (
 // soakSettings are those of the server: small enough that an hour shows everything often.
 var soakSettings = []string{
 	"GOMEMLIMIT=" + soakGoLimit, "SYDRADB_MEM_LIMIT_BYTES=96MiB", "SYDRADB_MEMTABLE_MAX_BYTES=8MiB",
-	"SYDRADB_FLUSH_INTERVAL_MS=20000", "SYDRADB_MAX_SEGMENT_FILES=20", "SYDRADB_MIN_FREE_BYTES=16MiB",
+	"SYDRADB_FLUSH_INTERVAL_MS=20000", "SYDRADB_MAX_SEGMENT_FILES=20", "SYDRADB_MIN_FREE_BYTES=16MiB", "SYDRADB_RESERVE_BYTES=1MiB",
 	"SYDRADB_RETENTION=recent=" + recentDays,
 }
 
@@ -199,13 +199,29 @@ func (s *soak) compare(st *stream, within span, path string, form url.Values, go
 	return nil
 }
 
-// query asks, and parses the answer.
-func (s *soak) query(path string, form url.Values, parse func([]byte) (contents, error)) (contents, error) {
-	status, body, err := s.p.get(path + "?" + form.Encode())
-	if err != nil || status != http.StatusOK {
-		return nil, fmt.Errorf("%s?%s: status %d, %w: %.300s", path, form.Encode(), status, err, body)
-	}
-	return parse(body)
+// query asks, again if it is told to, and parses the answer.
+func (s *soak) query(path string, form url.Values, parse func([]byte) (contents, error)) (got contents, err error) {
+	return got, s.fetch(path+"?"+form.Encode(), func(body []byte) (err error) {
+		got, err = parse(body)
+		return err
+	})
+}
+
+// fetch asks, and again for a minute if it is told to: other programs may leave the server little
+// time.
+func (s *soak) fetch(path string, parse func([]byte) error) error {
+	return poll(time.Minute, func() (bool, error) {
+		status, body, err := s.p.get(path)
+		if err == nil && status == http.StatusOK {
+			return true, parse(body)
+		}
+		later := err == nil && (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable)
+		if later {
+			s.count("queries told to come again", 1)
+			pass(time.Second)
+		}
+		return !later, fmt.Errorf("%s: status %d, %v: %.300s", path, status, err, body)
+	})
 }
 
 // steps returns what PromQL shows of points at the ticks of a span: at each the latest of
@@ -303,12 +319,7 @@ func (s *soak) listings(rng *rand.Rand) error {
 		"/api/v1/labels", "/api/v1/label/pod/values", "/api/v1/label/__name__/values", "/api/v1/series?match[]=soak",
 		"/api/v1/stats", "/api/v1/stats?top=tags", "/api/v1/status/tsdb", "/ready", "/health", "/", "/api/v1/query/series?selector=soak",
 	}
-	path := paths[rng.IntN(len(paths))]
-	status, body, err := s.p.get(path)
-	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("%s: status %d, %w: %.300s", path, status, err, body)
-	}
-	return nil
+	return s.fetch(paths[rng.IntN(len(paths))], func([]byte) error { return nil })
 }
 
 // breakOff asks for much and goes away: before the answer, or in its midst.
@@ -357,7 +368,7 @@ func (s *soak) recent(*rand.Rand) error {
 	}
 	status, answer, err := s.p.post("/api/v1/ingest", "", []byte(body.String()))
 	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("status %d, %w: %s", status, err, answer)
+		return fmt.Errorf("status %d, %v: %s", status, err, answer)
 	}
 	return nil
 }
@@ -383,13 +394,16 @@ func (s *soak) retain(*rand.Rand) error {
 	return nil
 }
 
+// admin has the server do something, which another program may make it put off.
 func (s *soak) admin(what, form string) func(*rand.Rand) error {
 	return func(*rand.Rand) error {
-		status, answer, err := s.p.post("/api/v1/admin/"+what, "application/x-www-form-urlencoded", []byte(form))
-		if err != nil || status != http.StatusOK {
-			return fmt.Errorf("%s: status %d, %w: %s", what, status, err, answer)
-		}
-		return nil
+		return poll(time.Minute, func() (bool, error) {
+			status, answer, err := s.p.post("/api/v1/admin/"+what, "application/x-www-form-urlencoded", []byte(form))
+			if err == nil && status == http.StatusOK {
+				return true, nil
+			}
+			return err != nil || status != http.StatusServiceUnavailable, fmt.Errorf("%s: status %d, %v: %s", what, status, err, answer)
+		})
 	}
 }
 
@@ -401,7 +415,7 @@ func (s *soak) snapshot(*rand.Rand) error {
 		err = json.Unmarshal(answer, &made)
 	}
 	if err != nil || status != http.StatusOK || made.Name == "" {
-		return fmt.Errorf("status %d, %w: %s", status, err, answer)
+		return fmt.Errorf("status %d, %v: %s", status, err, answer)
 	}
 	return os.RemoveAll(filepath.Join(s.dir, "snapshots", made.Name))
 }
