@@ -32,6 +32,7 @@ type box struct {
 	rng      *rand.Rand
 	ledgers  []*ledger
 	clients  []*client
+	remote   *feeder           // of "ingest --url", if there is one
 	ids      map[string]string // by series, for ever
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -96,13 +97,20 @@ const (
 	linesPerProcess = 12_000 // at most
 )
 
-// feed starts argv, an ingest with what it runs under, and feeds it until it ends or limit
-// lines are sent. stop is told each time lines have been reported as committed, how many in
-// all, and may kill the process.
-func (f *feeder) feed(dir string, argv, variables []string, limit int, stop func(*os.Process, int)) (code int, err error) {
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = dir
-	cmd.Env = environment(variables...)
+// command is an ingest of what the feeder feeds, with further arguments, run by another program
+// if under names one.
+func (f *feeder) command(under []string, further ...string) *exec.Cmd {
+	argv := slices.Concat(under, []string{binary(f.t), "ingest", "-", "--format", f.format.name}, f.format.flags, further)
+	return exec.Command(argv[0], argv[1:]...)
+}
+
+// feed starts an ingest, and feeds it until it ends or limit lines are sent. stop is told each
+// time lines have been reported as committed, how often, and may end the process; it is killed
+// when gone is closed.
+func (f *feeder) feed(cmd *exec.Cmd, limit int, stop func(p *os.Process, n int), gone <-chan struct{}) (code int, err error) {
+	if cmd.Env == nil {
+		cmd.Env = environment()
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -118,6 +126,15 @@ func (f *feeder) feed(dir string, argv, variables []string, limit int, stop func
 	committed := make(chan int, limit)
 	said := make(chan string, 1)
 	go report(stderr, cmd.Process, committed, said, stop)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		select {
+		case <-gone:
+			cmd.Process.Kill() // fails only for one that has ended
+		case <-ended:
+		}
+	}()
 
 	sent, err := f.write(stdin, committed, limit)
 	if err != nil {
@@ -253,15 +270,17 @@ func TestKillIngest(t *testing.T) {
 // ingest runs an ingest, and ends it after some reports, and a short while more.
 func (b *box) ingest(f *feeder, policy string, signal syscall.Signal) {
 	b.t.Helper()
-	argv := append([]string{binary(b.t), "ingest", "-", "--data-dir", b.dir, "--fsync", policy, "--format", f.format.name}, f.format.flags...)
+	cmd := f.command(nil, "--data-dir", b.dir, "--fsync", policy)
+	cmd.Dir = filepath.Dir(b.dir)
+	cmd.Env = environment("TMPDIR=" + filepath.Join(b.root, "tmp"))
 	reports := b.rng.IntN(4)
 	seed := b.rng.Uint64()
-	code, err := f.feed(filepath.Dir(b.dir), argv, []string{"TMPDIR=" + filepath.Join(b.root, "tmp")}, linesPerProcess, func(p *os.Process, n int) {
+	code, err := f.feed(cmd, linesPerProcess, func(p *os.Process, n int) {
 		if n == reports+1 {
 			pass(time.Duration(rand.New(rand.NewPCG(seed, 3)).IntN(20_000)) * time.Microsecond)
 			p.Signal(signal)
 		}
-	})
+	}, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -44,8 +44,8 @@ var policies = []string{"always", "interval", "none"}
 // roundsPerDatabase bounds what is read back each time.
 const roundsPerDatabase = 8
 
-// Seven clients, one for each protocol, write as fast as they can, while somebody flushes, merges
-// and makes snapshots. The server is killed at any moment, also while it opens the database, or
+// Seven clients, one for each protocol, and an ingest write as fast as they can, while somebody
+// flushes, merges and makes snapshots. The server is killed at any moment, also while it opens the database, or
 // asked to end, once or twice. What was acknowledged is there afterwards, what had no answer is
 // there wholly or not at all, and nothing else is: in the files, and on the server that is started
 // on them. It does half of the kills; the others are those of TestKillIngest and TestKillAtCall.
@@ -62,6 +62,7 @@ func TestKill(t *testing.T) {
 				for _, p := range protocols {
 					b.client(p.name, p)
 				}
+				b.remote = b.feeder("remote", formats[seed%3])
 				for n := range roundsPerDatabase {
 					killed += b.round([]string{"kill", "term", "kill", "term twice"}[n%4])
 					if killed >= share && n >= 3 {
@@ -183,6 +184,17 @@ func (b *box) begin(p *program) *work {
 			how, err := c.sendUntilGone(p.url)
 			if how == failed {
 				err = fmt.Errorf("%s: a request was answered with an error", c.grid.Client)
+			}
+			w.note(err)
+		})
+	}
+	if b.remote != nil {
+		w.wg.Go(func() {
+			cmd := b.remote.command(nil, "--url", p.url)
+			cmd.Dir = filepath.Dir(b.dir)
+			code, err := b.remote.feed(cmd, linesPerProcess, func(*os.Process, int) {}, p.done)
+			if code > 0 && !p.alive() {
+				err = nil // it was told so, before it was killed
 			}
 			w.note(err)
 		})

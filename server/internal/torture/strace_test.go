@@ -84,7 +84,7 @@ func TestKillAtCall(t *testing.T) {
 func (b *box) killAt(name string, f *feeder, call string, n int) (killed bool) {
 	b.t.Helper()
 	deadly := under(call, fmt.Sprintf("signal=SIGKILL:when=%d", n))
-	argv := append(strings.Fields(deadly)[1:], binary(b.t), name, "--data-dir", b.dir)
+	tracer := strings.Fields(deadly)[1:]
 	switch name {
 	case "serve":
 		p := b.launch(deadly)
@@ -100,14 +100,15 @@ func (b *box) killAt(name string, f *feeder, call string, n int) (killed bool) {
 			killed = true
 		}
 	case "ingest":
-		argv = append(argv, append([]string{"-", "--fsync", policies[n%3], "--format", f.format.name}, f.format.flags...)...)
-		code, err := f.feed(filepath.Dir(b.dir), argv, nil, linesPerProcess, func(*os.Process, int) {})
+		cmd := f.command(tracer, "--data-dir", b.dir, "--fsync", policies[n%3])
+		cmd.Dir = filepath.Dir(b.dir)
+		code, err := f.feed(cmd, linesPerProcess, func(*os.Process, int) {}, nil)
 		if err != nil {
 			b.t.Fatal(err)
 		}
 		killed = code < 0
 	case "compact":
-		p := start(b.t, filepath.Dir(b.dir), nil, argv)
+		p := start(b.t, filepath.Dir(b.dir), nil, append(tracer, binary(b.t), name, "--data-dir", b.dir))
 		killed = p.wait() < 0
 	}
 	b.offline("leftover")
