@@ -189,6 +189,7 @@ func (c *call) collect(r *http.Request, limit int64) (*Body, error) {
 	step := 16 << 10
 	if r.ContentLength > 0 {
 		step = int(min(r.ContentLength, trusted)) + 1
+		limit = r.ContentLength // net/http gives no more
 	}
 	err := collected.fill(read, step, limit)
 	if err != nil {
