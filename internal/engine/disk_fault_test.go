@@ -8,9 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -30,13 +29,13 @@ func onDisk(t *testing.T, dir string) fsys.FS {
 // withoutDescriptors calls fn while the process may open no more files.
 func withoutDescriptors(t *testing.T, fn func()) {
 	t.Helper()
-	var old unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)
 	}
 	few := old
 	few.Cur = 200 // more would take long to use up
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &few); err != nil {
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
 		t.Skip(err)
 	}
 	var taken []*os.File
@@ -44,13 +43,13 @@ func withoutDescriptors(t *testing.T, fn func()) {
 		for _, f := range taken {
 			_ = f.Close()
 		}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
 			t.Error(err)
 		}
 	}()
 	for {
 		f, err := os.Open(os.DevNull)
-		if errors.Is(err, unix.EMFILE) {
+		if errors.Is(err, syscall.EMFILE) {
 			break
 		}
 		if err != nil {
@@ -70,7 +69,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	put(t, e, s, 0, 0)
 	flush(t, e)
 	withoutDescriptors(t, func() {
-		if _, err := readRaw(e); !errors.Is(err, unix.EMFILE) || errors.Is(err, base.ErrCorrupt) {
+		if _, err := readRaw(e); !errors.Is(err, syscall.EMFILE) || errors.Is(err, base.ErrCorrupt) {
 			t.Errorf("a query is answered with %v", err)
 		}
 		for i := range int64(3) {
