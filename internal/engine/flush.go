@@ -32,7 +32,7 @@ type flusher struct {
 
 	published func() // called after each flush; set before the first
 
-	failures int // of the same job, but for full disks
+	failures int // of the same job, but for full disks and want of descriptors
 	flushes  atomic.Int64
 	failed   atomic.Int64 // attempts
 	took     durations    // of those that did not fail
@@ -94,7 +94,7 @@ func (f *flusher) giveUp(out flushed, err error) error {
 		return err // an edit that names the files may be on disk
 	}
 	f.ledger.discard(out.paths())
-	if !errors.Is(err, fsys.ErrNoSpace) {
+	if !errors.Is(err, fsys.ErrNoSpace) && !errors.Is(err, fsys.ErrTooManyFiles) {
 		f.failures++
 	}
 	return err

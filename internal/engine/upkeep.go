@@ -96,8 +96,8 @@ func (w *writer) onFlushed(err error) {
 	w.answerWaiters()
 }
 
-// onFlushFailed has a failed flush tried again: for ever if the disk is full, once if
-// anything else is the matter.
+// onFlushFailed has a failed flush tried again: for ever if the disk is full or no more files
+// may be open, once if anything else is the matter.
 func (w *writer) onFlushFailed(err error) {
 	w.opts.Logger.Error("flush failed", "error", err)
 	full := errors.Is(err, fsys.ErrNoSpace)

@@ -13,6 +13,10 @@ var (
 	// ErrNoSpace means that the device or a quota is full. ENOSPC and EDQUOT of the
 	// operating system match it.
 	ErrNoSpace = errors.New("no space left on device")
+	// ErrTooManyFiles means that the process, or all of them, have as many files open as
+	// may be: nothing is wrong with the file, and trying again later is safe. EMFILE and
+	// ENFILE of the operating system match it.
+	ErrTooManyFiles = errors.New("too many open files")
 	// ErrReadOnly means that a file, or a whole HeldFS, cannot be changed through this.
 	ErrReadOnly = errors.New("opened for reading only")
 	// ErrReplaced means that another file took the place of one while it was being

@@ -223,7 +223,7 @@ func (o *osFS) List(path string) ([]Entry, error) {
 	}
 	dir, err := o.root.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, osError(err)
 	}
 	found, err := dir.ReadDir(-1)
 	if err = errors.Join(err, dir.Close()); err != nil {
@@ -277,7 +277,7 @@ func (o *osFS) SyncDir(path string) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return osError(err)
 	}
 	return osError(errors.Join(syncDir(dir), dir.Close()))
 }
@@ -362,10 +362,16 @@ func (o *osFS) Space() (uint64, error) {
 	return free, errors.Join(err, dir.Close())
 }
 
-// osError has errors of a full device or quota match ErrNoSpace.
+// osError has errors of a full device or quota match ErrNoSpace, and those for want of
+// descriptors ErrTooManyFiles.
 func osError(err error) error {
-	if err != nil && isNoSpace(err) {
+	switch {
+	case err == nil:
+		return nil
+	case isNoSpace(err):
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	case isTooManyFiles(err):
+		return fmt.Errorf("%w: %w", ErrTooManyFiles, err)
 	}
 	return err
 }
