@@ -17,8 +17,9 @@ func (db *DB) Delete(ctx context.Context, sel Selector, start, end int64) (serie
 // Compact flushes and then merges files as far as possible: days become packs, deleted
 // points leave the disk. No answer changes. It is never needed, merging in the
 // background does the same in time, unless [Options.MergeOff] is set. It takes time in
-// proportion to what is to be merged; when ctx ends, what has been merged stays.
-func (db *DB) Compact(ctx context.Context) error { return db.e.Compact(ctx) }
+// proportion to what is to be merged; when ctx ends, or with [ErrDiskFull], what has been
+// merged stays.
+func (db *DB) Compact(ctx context.Context) error { return noSpace(db.e.Compact(ctx)) }
 
 // Retain lets points expire that are older than [Options.Retention] and
 // [Options.NamespaceRetention] keep, which the background does by itself. Answers do not
@@ -28,7 +29,10 @@ func (db *DB) Compact(ctx context.Context) error { return db.e.Compact(ctx) }
 // after a step of the clock, or when it is far ahead of the last change, nothing
 // expires for an hour, and then one day of hours, or a tenth of the data, every hour.
 // With force Retain believes the clock and does everything now.
-func (db *DB) Retain(ctx context.Context, force bool) error { return db.e.Retain(ctx, force) }
+//
+// [ErrDiskFull] means that there was no room for what has to be written about it; the points
+// may have expired nevertheless.
+func (db *DB) Retain(ctx context.Context, force bool) error { return noSpace(db.e.Retain(ctx, force)) }
 
 // Horizon returns the least time, in Unix nanoseconds, that retention still keeps of
 // series with this name, [MinTime] if it keeps all. Older points are not in answers, and
