@@ -107,7 +107,7 @@ func (c *copier) copyMutable() error {
 		return err
 	}
 	for i := range c.first.AddDeletes {
-		if err := c.transfer(c.first.AddDeletes[i].Path); err != nil {
+		if err := c.transferLive(c.first.AddDeletes[i].Path); err != nil {
 			return err
 		}
 	}
@@ -144,7 +144,7 @@ func (c *copier) copyCatalog() error {
 // copyImmutable takes over the files that never change.
 func (c *copier) copyImmutable() error {
 	for i := range c.first.Add {
-		if err := c.transfer(c.first.Add[i].Path); err != nil {
+		if err := c.transferLive(c.first.Add[i].Path); err != nil {
 			return err
 		}
 	}
@@ -226,6 +226,17 @@ func (c *copier) transfer(file string) error {
 		return err
 	}
 	_, err := fsys.Transfer(c.src, file, c.dst, file)
+	return err
+}
+
+// transferLive is transfer of a file that MANIFEST names: it is damage if there is none.
+func (c *copier) transferLive(file string) error {
+	err := c.transfer(file)
+	if errors.Is(err, iofs.ErrNotExist) {
+		if found, statErr := fsys.Exists(c.src, file); statErr == nil && !found {
+			return whole(file, err)
+		}
+	}
 	return err
 }
 

@@ -260,6 +260,10 @@ func (c *checker) checkCatalog() {
 	at := c.state.Catalog
 	if at.Generation == 0 {
 		c.known = false // MANIFEST does not tell
+		if c.whole {
+			c.damage.catalog = true
+			c.find(Damage, base.ManifestFile, base.WholeFile, "it names no catalog")
+		}
 		return
 	}
 	file := base.CatalogFile(at.Generation)

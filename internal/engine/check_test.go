@@ -155,7 +155,7 @@ func TestCheckNeedsADatabase(t *testing.T) {
 func TestCheckFindsEveryFlippedByte(t *testing.T) {
 	fs, _ := closedDatabase(t)
 	rng := rand.New(rand.NewPCG(1, 1))
-	stride := 1
+	stride := 5
 	if raceEnabled {
 		stride = 13
 	}

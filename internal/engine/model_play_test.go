@@ -12,10 +12,15 @@ import (
 )
 
 // reuseMemory is for tests that open a thousand databases. It runs them beside each other,
-// and collects garbage only when there is a lot of it: they would otherwise spend their
-// time on memory that goes to the system and comes back.
+// and collects garbage only when there is a lot of it.
 func reuseMemory(t *testing.T) {
 	t.Parallel()
+	collectSeldom(t)
+}
+
+// collectSeldom has garbage collected only when there is a lot of it, until the test ends:
+// it would otherwise spend its time on memory that goes to the system and comes back.
+func collectSeldom(t *testing.T) {
 	reusers.Lock()
 	defer reusers.Unlock()
 	if reusers.count++; reusers.count == 1 {
@@ -31,7 +36,7 @@ func reuseMemory(t *testing.T) {
 	})
 }
 
-// reusers counts the tests that run with the settings of reuseMemory, and keeps those of
+// reusers counts the tests that run with the settings of collectSeldom, and keeps those of
 // before.
 var reusers struct {
 	sync.Mutex

@@ -660,41 +660,6 @@ func TestReadOnlyLimit(t *testing.T) {
 	}
 }
 
-// TestReadOnlyBitFlips is TestBitFlips for an opening that repairs nothing.
-func TestReadOnlyBitFlips(t *testing.T) {
-	reuseMemory(t)
-	fs, want := closedDatabase(t)
-	stride := 23
-	if raceEnabled {
-		stride = 229
-	}
-	for _, file := range filesOf(t, fs, "") {
-		data := mustRead(t, fs, file)
-		refused, flips := 0, 0
-		for bit := 0; bit < 8*len(data); bit += stride {
-			synctest.Test(t, func(t *testing.T) {
-				damaged := fs.CrashClone(rand.New(rand.NewPCG(1, 1)), 100)
-				flipped := slices.Clone(data)
-				flipped[bit/8] ^= 1 << (bit % 8)
-				mustReplace(t, damaged, file, flipped)
-				flips++
-				e, err := OpenReadOnly(damaged, Options{})
-				if err != nil {
-					refused++
-					return
-				}
-				defer e.Close()
-				if got, err := readAll(e, everything); err != nil {
-					refused++
-				} else if !got.equal(want) {
-					t.Errorf("%s, bit %d of byte %d: %v", file, bit%8, bit/8, got.difference(want))
-				}
-			})
-		}
-		t.Logf("%s: %d flips, %d refused, the others without effect", file, flips, refused)
-	}
-}
-
 // TestCheckBesideAWriter checks a database that is open: damage is found, and nothing is
 // made of what may be the writer's work.
 func TestCheckBesideAWriter(t *testing.T) {

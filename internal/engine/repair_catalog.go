@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"maps"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/catalog"
@@ -43,6 +44,10 @@ func (r *Repair) loadCatalog() error {
 		return err
 	}
 	if limit >= 0 && limit < int64(len(data)) {
+		if isAnother(data, limit) {
+			c.lostBytes = int64(len(data))
+			return nil
+		}
 		data = data[:limit]
 	}
 	for len(data) > 0 {
@@ -54,6 +59,22 @@ func (r *Repair) loadCatalog() error {
 		data = data[n:]
 	}
 	return nil
+}
+
+// isAnother reports whether a catalog is that of another database: all of it is sound, but
+// no frame ends where one did when MANIFEST said so. To take its ordinals for those in the
+// log would give points to series that they are not of.
+func isAnother(data []byte, limit int64) bool {
+	ends := false
+	for at := 0; at < len(data); {
+		n := frameLen(data[at:])
+		if n == 0 {
+			return false
+		}
+		at += n
+		ends = ends || int64(at) == limit
+	}
+	return !ends
 }
 
 // catalogSource returns the file that frames are taken from, "" if there is none: that of
@@ -156,6 +177,10 @@ func (r *Repair) planCatalog() error {
 		why = "MANIFEST does not tell how much of it counts"
 	}
 	saved := fmt.Sprintf("%d series are saved, %d of them without a name", c.series.Len(), nameless)
+	if nameless > 0 && (c.source == "" || c.lostBytes > 0 || c.strangers > 0) && r.keepNameless() {
+		saved += "; these are kept as long as those without a rule of their own, so points come back until" +
+			" the next sweep: open without retention and write to them by name before"
+	}
 	if c.source == "" {
 		r.step(RepairCreate, named, "missing; %s", saved)
 		return nil
@@ -165,6 +190,23 @@ func (r *Repair) planCatalog() error {
 	}
 	r.step(RepairRewrite, c.source, "%s; %s", why, saved)
 	return nil
+}
+
+// keepNameless moves the horizon of all namespaces without one of their own back to the
+// least of all: the series without a name, which it is for, may be of any namespace. It
+// reports whether that moved it.
+func (r *Repair) keepNameless() bool {
+	least := r.first.Horizon[""]
+	for _, h := range r.first.Horizon {
+		least = min(least, h)
+	}
+	general, ok := r.first.Horizon[""]
+	if !ok || least == general {
+		return false
+	}
+	r.first.Horizon = maps.Clone(r.first.Horizon)
+	r.first.Horizon[""] = least
+	return true
 }
 
 // addStrangers adds the series that only files name, under ordinals that nothing names.

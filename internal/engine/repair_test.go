@@ -149,24 +149,6 @@ func (m *mixed) each(t *testing.T, fn func(file string, data []byte)) {
 	}
 }
 
-func TestRepairFlippedBits(t *testing.T) {
-	reuseMemory(t)
-	m := mixedDatabase(t)
-	stride := 13
-	if raceEnabled {
-		stride = 101
-	}
-	m.each(t, func(file string, data []byte) {
-		for i := 0; i < len(data); i += stride {
-			fs := m.copy()
-			flipped := slices.Clone(data)
-			flipped[i] ^= 1 << (i % 8)
-			mustReplace(t, fs, file, flipped)
-			m.verify(t, fs, file, fmt.Sprintf("byte %d", i))
-		}
-	})
-}
-
 func TestRepairCutAndMissingFiles(t *testing.T) {
 	m := mixedDatabase(t)
 	m.each(t, func(file string, data []byte) {
