@@ -32,6 +32,11 @@ run_model() {
 	SYDRADB_SEEDS=5000 SYDRADB_SEED=$(($1 * 1000000)) engine '^Test(Model|ModelSettings)$'
 }
 
+slices_flips=10 # of 100,000 flipped bits: each of some databases, and all other damage
+run_flips() {
+	SYDRADB_FLIPS=100000 SYDRADB_SEED=$(($1 * 1000000)) engine '^TestSweep$'
+}
+
 slices_cover=1
 run_cover() { scripts/cover.sh; }
 
@@ -58,7 +63,7 @@ fuzz() { FUZZ_BUDGET=900 scripts/fuzz.sh "$@"; }
 slices_soak=1
 run_soak() { SYDRADB_SOAK_REPORT=$STATE/soak.txt scripts/soak.sh 1h; }
 
-PARTS=(crash faults model kill cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests soak)
+PARTS=(crash faults model flips kill cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests soak)
 
 # slice_done PART N reports whether that slice has passed.
 slice_done() { grep -qs "^$2 " "$STATE/$1.done"; }
