@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"hash/crc32"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -162,29 +160,4 @@ func unhex(t *testing.T, s string) []byte {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// resume returns an ingest of the file without its first lines.
-func (p *program) resume(file string, lines int, args ...string) *exec.Cmd {
-	p.t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { _ = f.Close() })
-	r := bufio.NewReader(f)
-	var offset int64
-	for range lines {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		offset += int64(len(line))
-	}
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
-		p.t.Fatal(err)
-	}
-	c := p.command(append([]string{"ingest"}, args...)...)
-	c.Stdin = f
-	return c
 }

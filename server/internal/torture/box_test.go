@@ -395,7 +395,6 @@ func (b *box) settled(p *program) {
 			err := fmt.Errorf("%d files are open after the last questions, %d before", n, before)
 			before = max(before, n)
 			b.ask(p)
-			b.ask(p)
 			return false, err
 		}
 		return true, nil

@@ -93,8 +93,8 @@ func (f *feeder) line(i int) *request {
 }
 
 const (
-	linesAtOnce     = 400    // share a sync of the ledger
-	linesPerProcess = 12_000 // at most
+	linesAtOnce     = 400   // share a sync of the ledger
+	linesPerProcess = 8_000 // at most
 )
 
 // command is an ingest of what the feeder feeds, with further arguments, run by another program
@@ -259,6 +259,7 @@ func TestKillIngest(t *testing.T) {
 						break
 					}
 				}
+				b.ingest(feeder, "interval", 0)
 				b.leave()
 				lines += feeder.acked
 			}
@@ -267,16 +268,17 @@ func TestKillIngest(t *testing.T) {
 	}
 }
 
-// ingest runs an ingest, and ends it after some reports, and a short while more.
+// ingest runs an ingest, and ends it by a signal after some reports, and a short while more. Without
+// one it ends well, with all lines committed.
 func (b *box) ingest(f *feeder, policy string, signal syscall.Signal) {
 	b.t.Helper()
 	cmd := f.command(nil, "--data-dir", b.dir, "--fsync", policy)
 	cmd.Dir = filepath.Dir(b.dir)
 	cmd.Env = environment("TMPDIR=" + filepath.Join(b.root, "tmp"))
-	reports := b.rng.IntN(4)
+	reports := b.rng.IntN(3)
 	seed := b.rng.Uint64()
 	code, err := f.feed(cmd, linesPerProcess, func(p *os.Process, n int) {
-		if n == reports+1 {
+		if n == reports+1 && signal != 0 {
 			pass(time.Duration(rand.New(rand.NewPCG(seed, 3)).IntN(20_000)) * time.Microsecond)
 			p.Signal(signal)
 		}
@@ -286,6 +288,9 @@ func (b *box) ingest(f *feeder, policy string, signal syscall.Signal) {
 	}
 	if signal == syscall.SIGTERM && code < 0 {
 		b.t.Fatal("asked to end, the ingest is killed by the signal")
+	}
+	if signal == 0 && (code != 0 || len(f.open) > 0) {
+		b.t.Fatalf("the ingest ends with the exit code %d, and %d lines are not committed", code, len(f.open))
 	}
 	b.offline("leftover")
 }

@@ -193,8 +193,8 @@ func (b *box) begin(p *program) *work {
 			cmd := b.remote.command(nil, "--url", p.url)
 			cmd.Dir = filepath.Dir(b.dir)
 			code, err := b.remote.feed(cmd, linesPerProcess, func(*os.Process, int) {}, p.done)
-			if code > 0 && !p.alive() {
-				err = nil // it was told so, before it was killed
+			if code > 0 && poll(10*time.Second, func() (bool, error) { return !p.alive(), nil }) == nil {
+				err = nil // it found no server
 			}
 			w.note(err)
 		})
