@@ -77,18 +77,21 @@ func (w *writer) launch(job *flushJob) {
 // onFlushed takes note of the end of a flush.
 func (w *writer) onFlushed(err error) {
 	w.flush.busy, w.flush.err = false, err
+	if w.failed() != nil {
+		w.onSalvaged(err)
+		w.answerWaiters()
+		return
+	}
 	if err != nil {
 		w.onFlushFailed(err)
 		w.answerWaiters()
 		return
 	}
-	if w.failed() == nil {
-		if err := w.log.RemoveThrough(w.ledger.flushedLSN()); err != nil {
-			w.opts.Logger.Warn("cannot remove old log files; trying again after the next flush", "error", err)
-		}
-		w.answerDone()
+	if err := w.log.RemoveThrough(w.ledger.flushedLSN()); err != nil {
+		w.opts.Logger.Warn("cannot remove old log files; trying again after the next flush", "error", err)
 	}
-	if len(w.flush.waiters) > 0 || w.failed() != nil {
+	w.answerDone()
+	if len(w.flush.waiters) > 0 {
 		w.startFlush() // of what was active when this one began
 	} else {
 		w.maybeFlush()

@@ -50,6 +50,7 @@ type writer struct {
 		busy    bool          // one is under way
 		job     *flushJob     // what it works on; after a failure, what is tried again
 		err     error         // of the last one, nil after a success
+		last    bool          // it began when storage had failed, and is not tried again
 		waiters []flushWaiter // those who asked for one
 		timer   *time.Timer   // for points that wait too long, and for a failed one
 		armed   bool          // timer
@@ -315,7 +316,7 @@ func (w *writer) logError(what string, err error) error {
 
 // fail ends all writing. What the memtables hold is on its way to the disk still: a log
 // that is sound is synced, as nobody does later. Another can no longer vouch for it; so
-// they are flushed, without touching the log.
+// they are flushed, without touching the log: see salvage.
 func (w *writer) fail(cause error) {
 	if w.failed() != nil || plant.Bug(plant.FailureForgotten) {
 		return
@@ -326,7 +327,7 @@ func (w *writer) fail(cause error) {
 	if err := w.log.Sync(); err != nil && !errors.Is(cause, wal.ErrFailed) {
 		w.opts.Logger.Error("the log cannot be synced either", "error", err)
 	}
-	w.startFlush()
+	w.salvage()
 }
 
 // finish serves what still waits, makes everything durable and closes the files.
