@@ -27,6 +27,7 @@ func settings(t *testing.T, change func(*config.Config)) *config.Config {
 	t.Helper()
 	cfg := config.Default()
 	cfg.DataDir = filepath.Join(t.TempDir(), "data")
+	cfg.ReserveBytes = 1 << 20 // tests need not write 64 MiB each
 	cfg.Listen = "127.0.0.1:0"
 	cfg.LogLevel = "debug"
 	if change != nil {
