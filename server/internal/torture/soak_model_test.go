@@ -51,7 +51,7 @@ const (
 
 func late(slot int) bool      { return slot%7 == 3 }
 func corrected(slot int) bool { return slot%5 == 2 && !late(slot) }
-func punched(slot int) bool   { return slot%6 == 1 && !late(slot) }
+func punched(slot int) bool   { return slot%40 == 1 && !late(slot) }
 
 // newStream makes a stream of that many slots, whose first point is at start.
 func newStream(t testing.TB, p protocol, slots, window int, start time.Time) *stream {

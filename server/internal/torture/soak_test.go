@@ -139,7 +139,7 @@ func (s *soak) load() {
 	every(time.Second, "points that retention takes", s.recent)
 	every(30*time.Second, "retention", s.retain)
 	every(45*time.Second, "flushes", s.admin("flush", ""))
-	every(3*time.Minute, "merges", s.admin("compact", ""))
+	every(time.Minute, "merges", s.admin("compact", ""))
 	every(4*time.Minute, "snapshots", s.snapshot)
 	every(5*time.Second, "samples", s.sample)
 	all.Wait()
