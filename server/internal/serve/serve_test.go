@@ -3,13 +3,16 @@ package serve
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -269,9 +272,12 @@ func TestTokensShowNowhere(t *testing.T) {
 		"GET /api/v1/query?query=up{", "GET /api/v1/query?query=up", "POST /write", "POST /write?u=x&p=" + token, "POST /write?db=x&u=x&p=" + token + "wrong",
 		"POST /api/v2/write?p=" + token, "POST /api/v1/ingest", "POST /api/v1/write", "POST /api/v1/import", "POST /v1/metrics", "GET /none", "DELETE /write",
 		"GET /query?u=x&p=" + second + "&q=SHOW", "POST /api/v1/admin/flush", "GET /ping?p=" + token, "GET /%zz",
+		"GET /api/v1/stats?token=" + token, "GET /api/v1/query?query=up{&token=" + token, "GET //api/v1/stats?token=" + token, "POST /write?token=" + token, "GET /none?token=" + token,
+		"POST /api/v1/query/select?token=" + token, "POST /api/v1/import?token=" + token, "POST /v1/metrics?token=" + token,
 	} {
 		method, path, _ := strings.Cut(path, " ")
-		for _, header := range [][]string{{}, {"Authorization", "Bearer " + token}, {"Authorization", "Token " + second}, {"Authorization", "Bearer " + token + "x"}, {"Authorization", token}, {"Authorization", "Bearer " + token, "Content-Encoding", "gzip"}} {
+		for _, header := range [][]string{{}, {"Authorization", "Bearer " + token}, {"Authorization", "Token " + second}, {"Authorization", "Bearer " + token + "x"}, {"Authorization", token}, {"Authorization", "Bearer " + token, "Content-Encoding", "gzip"},
+			{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte("me:"+token))}, {"Authorization", "Basic " + token}, {"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(token+":wrong"))}} {
 			if strings.Contains(path, "%zz") {
 				continue
 			}
@@ -293,6 +299,40 @@ func TestTokensShowNowhere(t *testing.T) {
 	}
 	if !strings.Contains(answers.String(), "sydradb_") || !strings.Contains(r.log.String(), "handler=") {
 		t.Error("there is nothing to look through")
+	}
+}
+
+// No path leads to files but those of the page.
+func TestPathsLeadNowhere(t *testing.T) {
+	cfg := settings(t, nil)
+	r := start(t, cfg)
+	for _, path := range []string{
+		"/static/../../../../etc/passwd", "/static/..%2f..%2f..%2fetc%2fpasswd", "/static/%2e%2e/%2e%2e/LOCK", "/..%5c..%5cLOCK", "//etc/passwd", "/static//etc/passwd",
+		"/MANIFEST", "/wal/current.wal", "/data/MANIFEST", "/static/MANIFEST", "/snapshots/", "/static/", "/.git/config", "/debug/pprof/", "/debug/vars", "/api/v1/label/..%2f..%2fLOCK/values",
+	} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path)
+		text, err := io.ReadAll(c)
+		_ = c.Close()
+		status, _, _ := strings.Cut(strings.TrimPrefix(string(text), "HTTP/1.1 "), " ")
+		if err != nil || !slices.Contains([]string{"301", "307", "400", "404"}, status) && !strings.Contains(string(text), `{"status":"success","data":[]}`) {
+			t.Errorf("%s: %.300s, %v", path, text, err)
+		}
+	}
+	before, err := os.ReadDir(filepath.Dir(cfg.DataDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"name=../../outside", "dir=/tmp/outside", `{"name":"../outside"}`} {
+		if status, text := r.ask(t, "POST", "/api/v1/admin/snapshot?name=../../outside", body); status != 200 && status != 400 || strings.Contains(text, "outside") && status == 200 {
+			t.Errorf("a snapshot of %s: %d, %s", body, status, text)
+		}
+	}
+	if after, err := os.ReadDir(filepath.Dir(cfg.DataDir)); err != nil || len(after) != len(before) {
+		t.Errorf("beside the data directory there are %v, %v; want %v", after, err, before)
 	}
 }
 
