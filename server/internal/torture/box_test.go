@@ -16,11 +16,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/valyala/fastjson"
 )
 
 // box is a database, its clients, and what has to hold whatever happens to it.
@@ -34,6 +37,7 @@ type box struct {
 	clients  []*client
 	remote   *feeder           // of "ingest --url", if there is one
 	ids      map[string]string // by series, for ever
+	flushed  int64             // up to which record of the log points are in files
 }
 
 // newBox makes an empty database in a new directory of the scene, and a process starts with
@@ -140,10 +144,50 @@ func key(name string, tags map[string]string) string {
 	return name + "{" + strings.Join(pairs, ",") + "}"
 }
 
-// add takes one point in. A time that is there already is an error.
+// reader takes in lines of JSON about points. There are many.
+type reader struct {
+	contents
+	parser fastjson.Parser
+	keys   map[string]string // by name and tags as they stand in the line
+}
+
+func newReader() *reader { return &reader{contents: contents{}, keys: map[string]string{}} }
+
+// line calls do with the series that a line is about, and with the line.
+func (r *reader) line(text []byte, do func(series string, v *fastjson.Value) error) error {
+	v, err := r.parser.ParseBytes(text)
+	if err != nil {
+		return err
+	}
+	if v.Exists("error") {
+		return fmt.Errorf("%s", text)
+	}
+	tags := v.GetObject("tags")
+	raw := string(tags.MarshalTo(append(v.GetStringBytes("series"), ' ')))
+	if _, known := r.keys[raw]; !known {
+		m := map[string]string{}
+		tags.Visit(func(k []byte, v *fastjson.Value) { m[string(k)] = literal(v) })
+		r.keys[raw] = key(string(v.GetStringBytes("series")), m)
+	}
+	return do(r.keys[raw], v)
+}
+
+// literal is the text of a number, or of a string.
+func literal(v *fastjson.Value) string {
+	if v.Type() == fastjson.TypeString {
+		return string(v.GetStringBytes())
+	}
+	return string(v.MarshalTo(nil))
+}
+
+// add takes one point in, as it was decoded with UseNumber.
 func (c contents) add(series string, ts, value any) error {
-	text := fmt.Sprint(ts)
-	whole, fraction, _ := strings.Cut(text, ".")
+	return c.put(series, fmt.Sprint(ts), fmt.Sprint(value))
+}
+
+// put takes one point in. A time that is there already is an error.
+func (c contents) put(series, ts, value string) error {
+	whole, fraction, _ := strings.Cut(ts, ".")
 	ns, err := strconv.ParseInt(whole+(fraction + "000000000")[:9], 10, 64)
 	if err != nil {
 		return err
@@ -152,9 +196,9 @@ func (c contents) add(series string, ts, value any) error {
 		c[series] = map[int64]uint64{}
 	}
 	if _, there := c[series][ns]; there {
-		return fmt.Errorf("%s has two points at %s", series, text)
+		return fmt.Errorf("%s has two points at %s", series, ts)
 	}
-	c[series][ns], err = parseBits(fmt.Sprint(value))
+	c[series][ns], err = parseBits(value)
 	return err
 }
 
@@ -177,52 +221,44 @@ func (b *box) ask(p *program) contents {
 	if err != nil || status != http.StatusOK {
 		b.t.Fatalf("read everything: status %d, %v\n%.500s", status, err, body)
 	}
-	found := contents{}
-	err = lines(body, func(block struct {
-		Series string
-		Tags   map[string]string
-		Points [][2]any
-		Error  any
-	}) error {
-		if block.Error != nil {
-			return fmt.Errorf("%v", block.Error)
-		}
-		for _, p := range block.Points {
-			if err := found.add(key(block.Series, block.Tags), p[0], p[1]); err != nil {
-				return err
+	found := newReader()
+	for text := range bytes.Lines(body) {
+		err = errors.Join(err, found.line(text, func(series string, v *fastjson.Value) error {
+			for _, p := range v.GetArray("points") {
+				if err := found.put(series, literal(p.Get("0")), literal(p.Get("1"))); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		}))
+	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return found
+	return found.contents
 }
 
 // dump reads everything from the files, without a server.
 func (b *box) dump() contents {
 	b.t.Helper()
-	found := contents{}
+	found := newReader()
 	if _, err := os.Stat(filepath.Join(b.dir, "FORMAT")); err != nil {
-		return found // killed while the database was made
+		return found.contents // killed while the database was made
 	}
 	out, complaints, code := command(b.t, filepath.Dir(b.dir), "export", "--data-dir", b.dir, "--format", "ndjson")
 	if code != 0 {
 		b.t.Fatalf("export: exit code %d\n%s", code, complaints)
 	}
-	err := lines([]byte(out), func(p struct {
-		Series string
-		Tags   map[string]string
-		TS     any
-		Value  any
-	}) error {
-		return found.add(key(p.Series, p.Tags), p.TS, p.Value)
-	})
+	var err error
+	for text := range strings.Lines(out) {
+		err = errors.Join(err, found.line([]byte(text), func(series string, v *fastjson.Value) error {
+			return found.put(series, literal(v.Get("ts")), literal(v.Get("value")))
+		}))
+	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return found
+	return found.contents
 }
 
 // check has a directory checked, and fails for findings of other severities than allowed.
@@ -251,7 +287,36 @@ func (b *box) offline(allowed ...string) {
 	b.t.Helper()
 	b.check(b.dir, allowed...)
 	b.verify("read from the files", b.dump())
+	b.progress()
 	b.alone()
+}
+
+// flushedLSN is what each edit of MANIFEST says about the log.
+var flushedLSN = regexp.MustCompile(`\bflushed_lsn=(\d+)`)
+
+// progress fails if MANIFEST has ever gone back.
+func (b *box) progress() {
+	b.t.Helper()
+	path := filepath.Join(b.dir, "MANIFEST")
+	if _, err := os.Stat(path); err != nil {
+		return // killed while the database was made
+	}
+	out, complaints, code := command(b.t, filepath.Dir(b.dir), "inspect", "manifest", path)
+	if code != 0 {
+		b.t.Fatalf("inspect manifest: exit code %d\n%s", code, complaints)
+	}
+	last := int64(0)
+	for _, m := range flushedLSN.FindAllStringSubmatch(out, -1) {
+		lsn, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil || lsn < last {
+			b.t.Fatalf("flushed_lsn=%s after %d, %v", m[1], last, err)
+		}
+		last = lsn
+	}
+	if last < b.flushed {
+		b.t.Fatalf("MANIFEST says flushed_lsn=%d, and has said %d", last, b.flushed)
+	}
+	b.flushed = last
 }
 
 // alone fails if anything is beside the data directory, or among the temporary files.

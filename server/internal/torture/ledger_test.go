@@ -388,16 +388,3 @@ func (c *cell) tells(r *request, got state) int {
 	}
 	return 0
 }
-
-// series returns what there must be for series: those with a point that was acknowledged or
-// found. To be called after verify, when nothing is open.
-func (l *ledger) series() []string {
-	var out []string
-	for series, cells := range l.cells {
-		if slices.ContainsFunc(cells, func(c cell) bool { return c.now.there }) {
-			out = append(out, series)
-		}
-	}
-	slices.Sort(out)
-	return out
-}

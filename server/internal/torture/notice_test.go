@@ -98,9 +98,9 @@ func must(t *testing.T, err error) {
 // Two points of a series at one time are noticed when they are read.
 func TestContentsNoticeDuplicates(t *testing.T) {
 	c := contents{}
-	must(t, c.add("t{}", "1700000000.5", "1"))
-	must(t, c.add("t{}", "1700000000.25", "NaN:7ff0000000000002"))
-	if err := c.add("t{}", "1700000000.500", "1"); err == nil {
+	must(t, c.put("t{}", "1700000000.5", "1"))
+	must(t, c.put("t{}", "1700000000.25", "NaN:7ff0000000000002"))
+	if err := c.put("t{}", "1700000000.500", "1"); err == nil {
 		t.Error("two points at one time are no error")
 	}
 	if got := c["t{}"][1_700_000_000_250_000_000]; got != 0x7ff0000000000002 {
