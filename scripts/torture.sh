@@ -60,10 +60,16 @@ run_fuzz_requests() { fuzz ./server/internal/{auth,config,native,prom,serve,web}
 
 fuzz() { FUZZ_BUDGET=900 scripts/fuzz.sh "$@"; }
 
-slices_soak=1
-run_soak() { SYDRADB_SOAK_REPORT=$STATE/soak.txt scripts/soak.sh 1h; }
+slices_disk=5 # of 5 full disks, with everything that may happen to a server meanwhile
+run_disk() {
+	SYDRADB_DISKS=5 SYDRADB_SEED=$(($1 + 1)) SYDRADB_TORTURE=$(realpath "$STATE") go test -vet=off -count 1 -v \
+		-run '^TestFullDisk$' -timeout 20m ./server/internal/torture
+}
 
-PARTS=(crash faults model flips kill cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests soak)
+slices_soak=1
+run_soak() { SYDRADB_TORTURE=$(realpath "$STATE") scripts/soak.sh 1h; }
+
+PARTS=(crash faults model flips kill cover fuzz_codecs fuzz_files fuzz_protocols fuzz_requests disk soak)
 
 # slice_done PART N reports whether that slice has passed.
 slice_done() { grep -qs "^$2 " "$STATE/$1.done"; }
