@@ -484,6 +484,9 @@ func TestSlowSyncs(t *testing.T) {
 						t.Errorf("round %d: a batch is answered after %v with %v", round, took, err)
 					}
 				})
+				if i == 0 {
+					synctest.Wait() // until it is being synced: the others come too late for that
+				}
 			}
 			synctest.Wait()
 			if _, bytes := e.writer.queue.size(); bytes > maxQueueBytes {
@@ -501,8 +504,8 @@ func TestSlowSyncs(t *testing.T) {
 		}
 		hang = true
 		write(1)
-		if stored[1] == 0 || stored[1] == writers {
-			t.Errorf("%d of %d batches were stored while no sync ended", stored[1], writers)
+		if stored[1] != 1 {
+			t.Errorf("%d batches were stored while no sync ended, want the one that was being synced", stored[1])
 		}
 		if n := countPoints(t, e, everything); n != stored[0]+stored[1] {
 			t.Errorf("%d points, and %v batches were stored", n, stored)
