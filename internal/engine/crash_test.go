@@ -46,6 +46,7 @@ type workload struct {
 	mu     sync.Mutex // guards rng and points: hooks run in several goroutines
 	points []crashPoint
 	share  int // of 100 operations that are cut at
+	cuts   int // after what was refused
 }
 
 // levelBounds are the horizons that are published, and those that a sweep may publish.

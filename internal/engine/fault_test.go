@@ -52,20 +52,22 @@ func noSpace(rng *rand.Rand, op fsys.Op) fsys.Fault {
 	return fsys.Fault{}
 }
 
-// injectFaults makes the n-th operation on fs fail. It returns whether there was one.
+// injectFaults makes the n-th operation on fs fail, of those that the kind of fault may
+// befall. It returns whether there were so many.
 func injectFaults(fs *fsys.Mem, kind faultKind, rng *rand.Rand, n int64) *atomic.Bool {
 	var count atomic.Int64
 	var hit atomic.Bool
 	seed := rng.Uint64()
 	fs.SetHook(func(op fsys.Op) fsys.Fault {
+		f := kind.fault(rand.New(rand.NewPCG(seed, uint64(op.Offset))), op)
+		if f.Err == nil {
+			return fsys.Fault{}
+		}
 		i := count.Add(1)
 		if i != n && (i < n || !kind.persistent) {
 			return fsys.Fault{}
 		}
-		f := kind.fault(rand.New(rand.NewPCG(seed, uint64(i))), op)
-		if f.Err != nil || i == n {
-			hit.Store(true)
-		}
+		hit.Store(true)
 		return f
 	})
 	return &hit
@@ -141,9 +143,19 @@ func failAndGoOn(seed uint64, kind faultKind, n int64) (hit bool, err error) {
 		return did.Load(), err
 	}
 	w.fs.SetHook(nil)
-	cut := w.cut(w.fs, []int{0, 50, 100}[rng.IntN(3)])
-	cut.atLeast = int(w.acked.Load())
-	return did.Load(), w.verify(cut)
+	return did.Load(), w.cutNow()
+}
+
+// cutNow verifies what a power cut would leave now. Nothing acknowledged may be missing,
+// and nothing refused may be there.
+func (w *workload) cutNow() error {
+	keep := []int{0, 50, 100}[w.rng.IntN(3)]
+	p := w.cut(w.fs, keep)
+	p.atLeast = int(w.acked.Load())
+	if err := w.verify(p); err != nil {
+		return fmt.Errorf("power cut that keeps %d %%: %w", keep, err)
+	}
+	return nil
 }
 
 // playOn plays the script, whatever fails. Batches that were refused are not part of
@@ -166,7 +178,9 @@ func (w *workload) playOn() error {
 				return err
 			}
 		} else {
-			w.try(e, s)
+			if err := w.try(e, s); err != nil {
+				return err
+			}
 		}
 		time.Sleep(3 * time.Second)
 		w.raise(w.levels.Load().low)
@@ -174,35 +188,37 @@ func (w *workload) playOn() error {
 			return err
 		}
 	}
+	if _, err := w.readNow(e); err != nil {
+		return fmt.Errorf("before it is opened again: %w", err)
+	}
 	return nil
 }
 
-// try does what a step says and takes back a batch that was refused. The first one
-// during which the storage failed may have been stored or not.
-func (w *workload) try(e *Engine, s step) {
+// mostCuts is how often the power is cut, at most, behind what was refused.
+const mostCuts = 2
+
+// try does what a step says and takes back a batch that was refused, also from what a
+// power cut leaves then. The first one during which the storage failed may have been
+// stored or not.
+func (w *workload) try(e *Engine, s step) error {
 	before := w.sent.Load()
 	err := w.step(e, s)
 	unknown := errors.Is(err, ErrStorageFailed) && before == w.acked.Load()
 	if err != nil && !unknown {
 		w.model.batches = w.model.batches[:before]
 		w.sent.Store(before)
+		if w.cuts++; w.cuts <= mostCuts {
+			if err := w.cutNow(); err != nil {
+				return fmt.Errorf("%v was refused, then a %w", s.op, err)
+			}
+		}
 	}
+	return nil
 }
 
 // readAgain reads what is there after an opening. It is acknowledged as much as anything.
 func (w *workload) readAgain(e *Engine) error {
-	if err := w.settle(e); err != nil {
-		return err
-	}
-	got, err := readAll(e, everything)
-	if errors.Is(err, errInjected) {
-		w.fs.SetHook(nil) // enough of it
-		got, err = readAll(e, everything)
-	}
-	if err != nil {
-		return err
-	}
-	found, err := w.model.matchAbove(w.levels.Load().low, got, int(w.acked.Load()), int(w.sent.Load()))
+	found, err := w.readNow(e)
 	if err != nil {
 		return err
 	}
@@ -210,6 +226,23 @@ func (w *workload) readAgain(e *Engine) error {
 	w.acked.Store(int64(found))
 	w.sent.Store(int64(found))
 	return nil
+}
+
+// readNow reads what is there: whatever has failed, that goes on. It returns how many
+// batches that is.
+func (w *workload) readNow(e *Engine) (found int, err error) {
+	if err := w.settle(e); err != nil {
+		return 0, err
+	}
+	got, err := readAll(e, everything)
+	if errors.Is(err, errInjected) {
+		w.fs.SetHook(nil) // enough of it
+		got, err = readAll(e, everything)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return w.model.matchAbove(w.levels.Load().low, got, int(w.acked.Load()), int(w.sent.Load()))
 }
 
 // openAgain opens the database, at the third attempt if need be. It returns nil if a

@@ -76,6 +76,9 @@ func (f *flusher) attempt(job *flushJob) error {
 			FlushedLSN: job.table.last, Add: out.files, AddDeletes: out.deleteFiles(),
 		}, func() { f.state.publishFlush(out.files, out.deletes) })
 	}
+	if err != nil && plant.Bug(plant.MemoryDropped) {
+		f.state.publishFlush(nil, nil)
+	}
 	if err != nil {
 		return f.giveUp(out, err)
 	}

@@ -52,6 +52,8 @@ const (
 	FormatFirst = "format-first" // engine TestCrash
 	// flushed_lsn covers records that are in no file.
 	FlushedTooFar = "flushed-too-far" // engine TestCrash
+	// A flush that fails drops what it should have written from memory.
+	MemoryDropped = "memory-dropped" // engine TestFaultsGoOn
 	// The directory of an hour is not synced.
 	NoHourDirSync = "no-hour-dir-sync" // engine TestCrashInUpkeep
 	// segments/ is not synced.
