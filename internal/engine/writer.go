@@ -249,16 +249,20 @@ func (w *writer) refuse() {
 // favourDeletions gives the reserve up for the deletions of a group that found no space,
 // and sends the batches back with err. It returns false if there is nothing to try again.
 func (w *writer) favourDeletions(err error) bool {
-	isBatch := func(r *request) bool { return r.deletion == nil }
-	if !slices.ContainsFunc(w.group, func(r *request) bool { return !isBatch(r) }) || !w.reserve.giveUp("a deletion") {
+	isDeletion := func(r *request) bool { return r.deletion != nil }
+	if !slices.ContainsFunc(w.group, isDeletion) || !w.reserve.giveUp("a deletion") {
 		return false
 	}
+	rest := w.group[:0]
 	for _, r := range w.group {
-		if isBatch(r) {
-			r.done <- err
+		if isDeletion(r) {
+			rest = append(rest, r)
+		} else {
+			r.done <- err // from here on it is its caller's
 		}
 	}
-	w.group = slices.DeleteFunc(w.group, isBatch)
+	clear(w.group[len(rest):])
+	w.group = rest
 	return true
 }
 
