@@ -94,9 +94,25 @@ func TestDeadlyQueries(t *testing.T) {
 		}
 	}
 	end := fmt.Sprint(from + points*step)
+	// Where other tests have the processors, even a modest query may run out of so short a time.
+	modest := func(after string) {
+		t.Helper()
+		if err := poll(soon, func() (bool, error) {
+			status, answer, err := p.get("/api/v1/query?query=count(load_v)&time=" + end)
+			if status == 503 {
+				return false, fmt.Errorf("%d, %s", status, answer)
+			}
+			if err == nil && (status != 200 || !strings.Contains(string(answer), fmt.Sprintf(`"%d"]`, series))) {
+				err = fmt.Errorf("%d, %.300s", status, answer)
+			}
+			return true, err
+		}); err != nil {
+			t.Errorf("a modest query after %.200s: %v", after, err)
+		}
+	}
 	for _, query := range deadly {
 		ask("/api/v1/query", url.Values{"query": {query}, "time": {end}})
-		p.want(200, "GET", "/api/v1/query?query=count(load_v)&time="+end, "", fmt.Sprintf(`"%d"]`, series))
+		modest(query)
 		if t.Failed() {
 			break
 		}
@@ -118,5 +134,5 @@ func TestDeadlyQueries(t *testing.T) {
 	if took := p.memoryOf("VmHWM") - start; took > 200*mib {
 		t.Errorf("memory grew by %d MiB", took/mib)
 	}
-	p.want(200, "GET", "/api/v1/query?query=count(load_v)&time="+end, "", fmt.Sprintf(`"%d"]`, series))
+	modest("all of them")
 }
