@@ -63,7 +63,7 @@ fuzz() { FUZZ_BUDGET=900 scripts/fuzz.sh "$@"; }
 slices_disk=5 # of 5 full disks, with everything that may happen to a server meanwhile
 run_disk() {
 	SYDRADB_DISKS=5 SYDRADB_SEED=$(($1 + 1)) SYDRADB_TORTURE=$(realpath "$STATE") go test -vet=off -count 1 -v \
-		-run '^TestFullDisk$' -timeout 20m ./server/internal/torture
+		-run '^Test(FullDisk|DiskBecomesReadOnly)$' -timeout 20m ./server/internal/torture
 }
 
 slices_soak=1

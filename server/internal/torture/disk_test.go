@@ -61,7 +61,7 @@ func TestFullDisk(t *testing.T) {
 		cycles, noticed[cycles/2], noticed[cycles-1], resumed[cycles/2], resumed[cycles-1], spent)
 }
 
-var reserveSpent = regexp.MustCompile(`the reserve was given up" for="?([a-z ]+)`)
+var reserveSpent = regexp.MustCompile(`the reserve was given up" for="?([A-Za-z ]+)`)
 
 // disk is a database on a small disk of its own.
 type disk struct {
@@ -142,13 +142,18 @@ func (d *disk) cycle(disturbance string) {
 	stop()
 	d.readonly()
 	d.disturb(disturbance)
-	// What was done may have made room, if only by giving the reserve up.
-	if err := d.ballast.fill(d.left); err != nil {
-		d.t.Fatal(err)
+	if d.p.alive() {
+		// What was done may have made room, if only by giving the reserve up.
+		if err := d.ballast.fill(d.left); err != nil {
+			d.t.Fatal(err)
+		}
+		d.await("readonly")
 	}
-	d.await("readonly")
 	release()
 	room := time.Now()
+	if !d.p.alive() { // it did not even start
+		d.p = d.serve()
+	}
 	d.resume()
 	d.resumed = time.Since(room)
 
@@ -163,8 +168,9 @@ func (d *disk) cycle(disturbance string) {
 	d.offline()
 }
 
-// write has all writers send, and somebody read, until stop is called or the server goes.
-func (d *disk) write() (stop func()) {
+// write has all writers send, and somebody read, until stop is called or the server goes. Their
+// requests may be refused, or end in one of the further ways.
+func (d *disk) write(further ...outcome) (stop func()) {
 	base, stopped := d.p.url, make(chan struct{})
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -192,10 +198,10 @@ func (d *disk) write() (stop func()) {
 	for _, c := range d.writers() {
 		loop(func() (bool, error) {
 			how, err := c.send(base)
-			if how == refused {
+			switch {
+			case how == refused || slices.Contains(further, how):
 				pass(50 * time.Millisecond)
-			}
-			if how == failed {
+			case how == failed:
 				err = fmt.Errorf("%s: a request was answered with an error", c.grid.Client)
 			}
 			return how != noAnswer, err
@@ -387,8 +393,15 @@ func (d *disk) disturb(what string) {
 	case "the command line writes":
 		d.ingestFull()
 	}
-	d.p = d.serve()
-	d.online(d.p)
+	d.p = d.launch()
+	switch err := d.p.becomeReady(diskPatience); {
+	case err == nil:
+		d.online(d.p)
+	case d.greedy && !d.p.alive() && d.p.wait() == 5 && strings.Contains(d.p.log(), "disk is full"):
+		// There is no reserve any more: somebody else has it.
+	default:
+		d.t.Fatal(err)
+	}
 }
 
 // ingestFull has the command line store points on a full disk. It may manage to store some,
@@ -432,4 +445,41 @@ func (d *disk) unmount() {
 			d.t.Fatal(err)
 		}
 	}
+}
+
+// Part of a disk becomes read-only under a running server, as a system does it that has met a
+// fault: a flush fails for good, nothing is acknowledged from then on, not even when the cause
+// has gone, and reads go on until somebody starts the server again. Nothing is lost by that.
+func TestDiskBecomesReadOnly(t *testing.T) {
+	t.Parallel()
+	if !mounter(t) {
+		return
+	}
+	d := newDisk(t, scene(t, fmt.Sprintf("SYDRADB_SEED=%d", seed(t))), 0)
+	d.p = d.serve()
+	stop := d.write()
+	pass(d.moment())
+	stop()
+	// A whole file system with files that are open for writing cannot be made read-only from
+	// outside; a directory can.
+	segments := filepath.Join(d.dir, "segments")
+	if err := syscall.Mount(segments, segments, "", syscall.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", segments, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	stop = d.write(failed)
+	d.await("failed")
+	stop()
+	if err := syscall.Unmount(segments, syscall.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	d.verify("read from a server that has failed", d.ask(d.p))
+	d.p.term()
+	d.p.wait() // it could not end well
+	d.offline("leftover")
+	d.p = d.serve()
+	d.resume()
+	d.online(d.p)
 }
