@@ -202,18 +202,31 @@ func (h *held) addLog() error {
 	}
 	var first base.LSN // of current.wal, as far as it is known
 	if hasCurrent {
-		if first, err = h.firstRecord(); err != nil {
+		if first, err = firstRecord(h.HeldFS); err != nil {
 			return err
 		}
 	}
 	var rotated []base.LSN
+	later := ""
 	for _, e := range entries {
 		file := path.Join(base.WALDir, e.Name)
 		if file == base.CurrentWAL && !hasCurrent {
 			return fmt.Errorf("%s: %w when it was to be opened", file, iofs.ErrNotExist)
 		}
-		if lsn, ok := base.ParseWALFile(file); ok && (first == 0 || lsn < first) {
+		lsn, ok := base.ParseWALFile(file)
+		switch {
+		case !ok || first != 0 && lsn == first:
+		case first == 0 || lsn < first:
 			rotated = append(rotated, lsn)
+		default:
+			later = file
+		}
+	}
+	if later != "" {
+		// It was rotated since current.wal was opened, or that is an old one, and not all
+		// that there is of the log.
+		if now, err := firstRecord(h.fs); err == nil && now == first {
+			return &base.CorruptionError{File: base.CurrentWAL, Part: "header", Err: fmt.Errorf("it starts with record %d, but there is %s", first, later)}
 		}
 	}
 	return h.addRotated(rotated, first)
@@ -222,8 +235,8 @@ func (h *held) addLog() error {
 // firstRecord returns the number of the first record in current.wal, 0 if there is none
 // yet. It is asked after the directory was listed, and of the file as it is now: if the
 // Header was still missing then, the file had not been renamed when it was listed.
-func (h *held) firstRecord() (first base.LSN, err error) {
-	err = wal.Scan(h.HeldFS, base.CurrentWAL, func(rec wal.Record) error {
+func firstRecord(fs fsys.FS) (first base.LSN, err error) {
+	err = wal.Scan(fs, base.CurrentWAL, func(rec wal.Record) error {
 		if rec.Type == wal.TypeHeader {
 			first = rec.LSN
 		}

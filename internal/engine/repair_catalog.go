@@ -52,8 +52,11 @@ func (r *Repair) loadCatalog() error {
 	}
 	for len(data) > 0 {
 		n := frameLen(data)
-		if n == 0 || loadFrame(data[:n], c.series) != nil {
-			n = max(n, nextFrame(data))
+		if n == 0 {
+			// Its length may be what is damaged, and yet lead to where some frame ends.
+			n = searchFrame(data)
+			c.lostBytes += int64(n)
+		} else if loadFrame(data[:n], c.series) != nil {
 			c.lostBytes += int64(n)
 		}
 		data = data[n:]
@@ -79,7 +82,8 @@ func isAnother(data []byte, limit int64) bool {
 
 // catalogSource returns the file that frames are taken from, "" if there is none: that of
 // the generation which MANIFEST names, as far as it vouches for it; if that is missing,
-// or lines of MANIFEST are, whatever there is of the latest.
+// or lines of MANIFEST are, or the log shows that they must be, whatever there is of the
+// latest.
 func (r *Repair) catalogSource() (file string, limit int64, err error) {
 	at := r.check.state.Catalog
 	if at.Generation > 0 {
@@ -88,7 +92,7 @@ func (r *Repair) catalogSource() (file string, limit int64, err error) {
 		switch {
 		case err != nil:
 			return "", 0, err
-		case found && r.check.whole:
+		case found && r.check.whole && !r.log.gap:
 			return file, at.Bytes, nil
 		case found:
 			return file, -1, nil
@@ -129,6 +133,12 @@ func nextFrame(data []byte) int {
 			return n
 		}
 	}
+	return searchFrame(data)
+}
+
+// searchFrame returns the first place behind the start of data where there seems to be a
+// sound frame, the end of data if there is none.
+func searchFrame(data []byte) int {
 	for at := 1; at < len(data); at++ {
 		if n, err := frame.PayloadLen(data[at:]); err == nil && n <= maxCatalogFrame && frameLen(data[at:]) > 0 {
 			return at
@@ -153,7 +163,7 @@ func (r *Repair) planCatalog() error {
 	if err := r.addStrangers(); err != nil {
 		return err
 	}
-	if !r.check.damage.catalog && r.check.whole && c.strangers == 0 {
+	if !r.check.damage.catalog && r.check.whole && !r.log.gap && c.strangers == 0 {
 		return nil
 	}
 	latest, err := r.latestGeneration()

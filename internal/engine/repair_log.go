@@ -20,6 +20,7 @@ import (
 type logRepair struct {
 	flushed base.LSN         // records up to here are in files, or lost
 	last    base.LSN         // of the records that are kept
+	gap     bool             // it begins later than MANIFEST says: this has lost its last lines
 	cut     bool             // records were lost: no later one may be demanded
 	create  bool             // a new current.wal, which begins with record last+1
 	files   []string         // that are kept, in order
@@ -50,7 +51,7 @@ func (r *Repair) planLog() error {
 	l.files = files
 	if first := r.firstRecord(files); first > l.flushed+1 {
 		r.step(RepairForget, base.WALDir, "the records from %d to %d are in no file that is left", l.flushed+1, first-1)
-		l.flushed, l.cut = first-1, true
+		l.flushed, l.cut, l.gap = first-1, true, true
 	}
 	if err := r.readLog(); err != nil {
 		return err
@@ -207,6 +208,10 @@ func (r *Repair) cutLog(damage *base.CorruptionError) bool {
 		case damage.Offset <= 0:
 			r.step(RepairSetAside, damage.File, "%s; %s", explain(damage), lost)
 			r.dropLog(at, damage.File)
+			return true
+		case damage.Offset < size && at+1 < len(l.files) && r.firstRecord(l.files[at+1:at+2]) == l.last+1:
+			r.step(RepairRewrite, damage.File, "%s; it is kept up to there; the next file goes on with the next record, so none is lost", explain(damage))
+			l.limits[damage.File] = damage.Offset
 			return true
 		case damage.Offset < size:
 			r.step(RepairRewrite, damage.File, "%s; it is kept up to there; %s", explain(damage), lost)

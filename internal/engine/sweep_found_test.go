@@ -2,9 +2,12 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	iofs "io/fs"
+	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -92,4 +95,90 @@ func TestCheckMissesTheCatalogInMANIFEST(t *testing.T) {
 	}
 	expect(t, mustCheck(t, fs), Damage, base.ManifestFile, "names no catalog")
 	mustRepair(t, fs)
+}
+
+// Of a file of the log that has grown what has grown goes, and the files behind it stay.
+func TestRepairKeepsTheLogBehindGarbage(t *testing.T) {
+	m := mixedDatabase(t)
+	var rotated []string
+	for _, file := range filesOf(t, m.fs, base.WALDir) {
+		if file != base.CurrentWAL {
+			rotated = append(rotated, file)
+		}
+	}
+	for _, file := range rotated {
+		fs := m.copy()
+		mustReplace(t, fs, file, append(mustRead(t, fs, file), "garbage"...))
+		steps, got, _ := mustRepair(t, fs)
+		expectStep(t, steps, RepairRewrite, file, "none is lost")
+		if lost := m.want.lacks(got); lost != "" || got.count() != m.want.count() {
+			t.Errorf("%s: %s; steps %v", file, lost, steps)
+		}
+	}
+	if len(rotated) < 2 {
+		t.Errorf("files of the log: %v", rotated)
+	}
+}
+
+// An old current.wal is not all there is of the log, though it begins before what MANIFEST
+// says is in files.
+func TestReadOnlyIsNotContentWithAnOldLog(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{Sync: SyncAlways, MergeOff: true, RotateBytes: 60})
+	s := resolve(t, e, "a")
+	old := mustRead(t, fs, base.CurrentWAL)
+	put(t, e, s, 1, 1)
+	flush(t, e)
+	for ts := int64(2); ts < 6; ts++ {
+		put(t, e, s, ts, 2)
+	}
+	killed := fs.CrashClone(rand.New(rand.NewPCG(1, 1)), 100)
+	mustReplace(t, killed, base.CurrentWAL, old)
+	synctest.Test(t, func(t *testing.T) {
+		r, err := OpenReadOnly(killed, Options{})
+		var damage *base.CorruptionError
+		if !errors.As(err, &damage) || damage.File != base.CurrentWAL {
+			t.Errorf("%v", err)
+		}
+		if err == nil {
+			_ = r.Close()
+		}
+	})
+}
+
+// A damaged length that leads to the end of some frame hides none of those between.
+func TestRepairFindsFramesBehindADamagedLength(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{MergeOff: true})
+	put(t, e, resolve(t, e, "a"), 1, 1)
+	flush(t, e)
+	put(t, e, resolve(t, e, "b"), 1, 2)
+	if err := errors.Join(e.Flush(t.Context()), e.Close()); err != nil {
+		t.Fatal(err)
+	}
+	data := mustRead(t, fs, base.CatalogFile(1))
+	binary.LittleEndian.PutUint32(data, uint32(len(data)-8)) // to the end of the file
+	mustReplace(t, fs, base.CatalogFile(1), data)
+	if _, got, names := mustRepair(t, fs); got.count() != 2 || names != 2 {
+		t.Errorf("%v, %d names", got, names)
+	}
+}
+
+// A MANIFEST that has lost lines knows less of the catalog than there is, and the log
+// needs: that it begins later gives it away.
+func TestRepairReadsTheCatalogBeyondAShortenedMANIFEST(t *testing.T) {
+	fs := fsys.NewMem()
+	e := openTest(t, fs, Options{MergeOff: true})
+	first := len(mustRead(t, fs, base.ManifestFile))
+	s := resolve(t, e, "a")
+	put(t, e, s, 1, 1)
+	flush(t, e)
+	put(t, e, s, 2, 2)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	mustReplace(t, fs, base.ManifestFile, mustRead(t, fs, base.ManifestFile)[:first])
+	if _, got, names := mustRepair(t, fs); got[s.ID()][2] != 2 || names != 1 {
+		t.Errorf("%v, %d names", got, names)
+	}
 }

@@ -31,6 +31,7 @@ type specimen struct {
 	killed  bool // the log has no end that MANIFEST demands
 	want    answers
 	written map[base.SeriesID]map[int64][]float64 // whatever was ever written
+	names   map[base.SeriesID]string
 	objects map[objectstore.ID]string
 	refs    map[string]objectstore.ID
 
@@ -156,7 +157,7 @@ func makeSpecimen(t *testing.T, seed, other uint64) *specimen {
 	rng := rand.New(rand.NewPCG(seed, 31+other))
 	s := &specimen{t: t,
 		seed: seed, fs: fsys.NewMem(), written: make(map[base.SeriesID]map[int64][]float64),
-		objects: make(map[objectstore.ID]string), refs: make(map[string]objectstore.ID),
+		names: make(map[base.SeriesID]string), objects: make(map[objectstore.ID]string), refs: make(map[string]objectstore.ID),
 		data: make(map[string][]byte), stale: make(map[string][][]byte),
 	}
 	m := &maker{specimen: s, rng: rng, next: float64(1000000 * other), size: 3}
@@ -252,7 +253,7 @@ func (m *maker) write() error {
 		points := m.written[s.ID()]
 		if points == nil {
 			points = make(map[int64][]float64)
-			m.written[s.ID()] = points
+			m.written[s.ID()], m.names[s.ID()] = points, s.Name()
 		}
 		for i := range int64(count) {
 			m.next++
