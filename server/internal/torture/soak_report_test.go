@@ -173,6 +173,22 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// Only what grows throughout counts as growth: not what goes up and down.
+func TestTrend(t *testing.T) {
+	var rising, waving []measured
+	for i := range 240 { // an hour
+		at := time.Duration(i) * 15 * time.Second
+		rising = append(rising, measured{at, map[string]float64{"x": 1000 + float64(i)/4}})
+		waving = append(waving, measured{at, map[string]float64{"x": 1000 + 50*float64(i/7%2)}})
+	}
+	if r := trendOf(rising, "x"); !r.grows(50) || r.grows(70) || r.min != 1000 || r.last != 1059.75 || r.median != 1030 {
+		t.Errorf("rising by 60 in an hour: %+v", r)
+	}
+	if r := trendOf(waving, "x"); r.grows(10) || r.max != 1050 {
+		t.Errorf("going up and down: %+v", r)
+	}
+}
+
 // grows reports whether a measure grew by more than limit in an hour, beyond doubt.
 func (r trend) grows(limit float64) bool { return r.slope-r.doubt > limit }
 
