@@ -242,9 +242,9 @@ func TestKillIngest(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			dir := scene(t, fmt.Sprintf("SYDRADB_KILLS=%d SYDRADB_SEED=%d", kills(t), seed(t)))
-			share := max(1, kills(t)/4/len(formats))
-			lines := 0
-			for seed, killed := seed(t)<<16+uint64(i)<<12+1<<15, 0; killed < share; seed++ {
+			share := max(1, shareOf(t, 4*len(formats)))
+			killed, lines := 0, 0
+			for seed := seed(t)<<16 + uint64(i)<<12 + 1<<15; killed < share; seed++ {
 				b := newBox(t, dir, seed)
 				feeder := b.feeder(f.name, f)
 				for n := range roundsPerDatabase {
@@ -263,7 +263,7 @@ func TestKillIngest(t *testing.T) {
 				b.leave()
 				lines += feeder.acked
 			}
-			t.Logf("%d kills, %d lines committed", share, lines)
+			t.Logf("%d kills, %d lines committed", killed, lines)
 		})
 	}
 }

@@ -131,11 +131,12 @@ func serve(t testing.TB, dir string, settings ...string) *program {
 }
 
 // launch starts a server and does not wait for it. A setting "-- COMMAND..." is a program
-// with its arguments that runs it, such as strace.
+// with its arguments that runs it, such as strace. What the disk of this machine has free does not
+// matter, and nobody waits for a reserve of the usual size.
 func launch(t testing.TB, dir string, settings ...string) *program {
 	t.Helper()
 	argv := []string{binary(t), "serve", "--data-dir", dir, "--listen", "127.0.0.1:0"}
-	var variables, under []string
+	variables, under := []string{"SYDRADB_RESERVE_BYTES=1MiB", "SYDRADB_MIN_FREE_BYTES=1MiB"}, []string(nil)
 	for _, s := range settings {
 		if tracer, ok := strings.CutPrefix(s, "-- "); ok {
 			under = strings.Fields(tracer)

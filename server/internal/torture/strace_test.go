@@ -23,14 +23,14 @@ func needStrace(t testing.TB) {
 	t.Helper()
 	version, err := exec.Command("strace", "-V").Output()
 	if err != nil {
-		t.Skipf("strace is needed to fail system calls, and cannot be run here: %v", err)
+		t.Skipf("SKIPPED: strace is needed to fail system calls, and cannot be run here: %v", err)
 	}
 	first, _, _ := strings.Cut(string(version), "\n")
 	// Only where injecting works, the signal ends "echo".
 	cmd := exec.Command("strace", "-D", "-f", "-qq", "-o", os.DevNull, "-e", "trace=write", "-e", "inject=write:signal=SIGKILL:when=1", "echo")
 	err = cmd.Run()
 	if cmd.ProcessState == nil || cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-		t.Skipf("%s cannot inject into system calls here; is ptrace allowed? %v", first, err)
+		t.Skipf("SKIPPED: %s cannot inject into system calls here; is ptrace allowed? %v", first, err)
 	}
 }
 
@@ -50,7 +50,7 @@ func TestKillAtCall(t *testing.T) {
 	t.Parallel()
 	needStrace(t)
 	dir := scene(t, fmt.Sprintf("SYDRADB_KILLS=%d SYDRADB_SEED=%d", kills(t), seed(t)))
-	share := max(1, kills(t)/4)
+	share := max(1, shareOf(t, 4))
 	base := seed(t) << 16
 	var b *box
 	var f *feeder
@@ -115,8 +115,8 @@ func (b *box) killAt(name string, f *feeder, call string, n int) (killed bool) {
 	return killed
 }
 
-// The third sync of the log from when the clients write fails, once. From then on nothing is
-// acknowledged, until the server is started again; what was acknowledged can be read before
+// A sync of the log fails while the clients write: the twelfth of a thread, for strace counts for
+// each thread. From then on nothing is acknowledged, until the server is started again; what was acknowledged can be read before
 // and after that.
 func TestFailedSync(t *testing.T) {
 	t.Parallel()
