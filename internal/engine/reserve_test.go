@@ -188,6 +188,31 @@ func TestDeletionBesidePoints(t *testing.T) {
 	})
 }
 
+// TestNoDeletionAfterAFailure has storage fail, for want of room, while a deletion waits. The
+// reserve is no help then.
+func TestNoDeletionAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs := fsys.NewMem()
+		e := openReserved(t, fs, Options{ReserveBytes: reserveSize, MergeOff: true})
+		put(t, e, resolve(t, e, "a"), 1, 1)
+		deleted := make(chan error, 1)
+		e.writer.between(func() {
+			go func() {
+				_, err := e.Delete(t.Context(), Selector{}, 0, 1)
+				deleted <- err
+			}()
+			synctest.Wait()
+			e.writer.fail(fsys.ErrNoSpace)
+		})
+		if err := <-deleted; !errors.Is(err, ErrStorageFailed) || reserveOf(t, fs) != reserveSize {
+			t.Errorf("the deletion: %v, a reserve of %d", err, reserveOf(t, fs))
+		}
+		if err := e.Close(); !errors.Is(err, ErrStorageFailed) {
+			t.Errorf("closing: %v", err)
+		}
+	})
+}
+
 // TestOpenOnAFullDisk opens what a power cut left on a disk without room, with torn ends
 // to be copied and a log to be written anew.
 func TestOpenOnAFullDisk(t *testing.T) {

@@ -199,7 +199,7 @@ func (w *writer) commit() {
 	if err == nil {
 		first, err = w.append()
 	}
-	if errors.Is(err, fsys.ErrNoSpace) && w.favourDeletions(err) {
+	if w.failed() == nil && errors.Is(err, fsys.ErrNoSpace) && w.favourDeletions(err) {
 		first, err = w.append()
 	}
 	if err == nil {
