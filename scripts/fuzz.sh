@@ -17,10 +17,11 @@ packages=("$@")
 [ $# -gt 0 ] || packages=(./... ./server/...)
 
 # Only test files that declare a target are compiled.
-mapfile -t dirs < <(go list -f '{{.Dir}}' "${packages[@]}" | while read -r dir; do
+all=$(go list -f '{{.Dir}}' "${packages[@]}")
+mapfile -t dirs < <(while read -r dir; do
 	if grep -qsE '^func Fuzz' "$dir"/*_test.go; then echo "$dir"; fi
-done)
-[ ${#dirs[@]} -gt 0 ] || { echo "no fuzz target found"; exit 0; }
+done <<<"$all")
+[ ${#dirs[@]} -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
 
 bin=$(mktemp -d)
 trap 'rm -rf "$bin"' EXIT
