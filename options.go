@@ -89,9 +89,9 @@ type Options struct {
 	// a full disk can be left again: it is removed when an opening, a flush, a retention, a
 	// deletion or an edit of MANIFEST finds no space, and that is then tried again. Points
 	// get [ErrDiskFull] from then on, until there is room for the file and as much again, and
-	// it has been made anew. It counts neither in Stats.DiskBytes nor for MaxDiskBytes. 0
-	// makes none, one that is there serves all the same; negative also removes one that is
-	// there. Databases in memory have none.
+	// it has been made anew; also after an opening that finds neither the file nor room for it.
+	// It counts neither in Stats.DiskBytes nor for MaxDiskBytes. 0 makes none, one that is there
+	// serves all the same; negative also removes one that is there. Databases in memory have none.
 	ReserveBytes int64
 	// MaxSeries bounds the number of series: resolving a new one fails then with
 	// [ErrSeriesLimit]. 0 is no limit.

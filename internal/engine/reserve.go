@@ -31,14 +31,17 @@ type reserve struct {
 
 	held  atomic.Int64 // bytes of the file that is there
 	spent atomic.Bool  // given up and not made anew, though one is wanted
+	given atomic.Int64 // how often it was given up
 	lost  func()       // called when it has been given up; set before others use it
 
-	mu   sync.Mutex // held while the file is made or removed
-	next time.Time  // no attempt to make it before
+	mu   sync.Mutex    // held while the file is made or removed
+	next time.Time     // no attempt to make it before
+	wait time.Duration // after the next attempt, if that fails as well
 }
 
 // How long it takes to look again whether there is room for the file: while points are
-// refused, and else, or after an attempt that failed.
+// refused, and else. Attempts that fail follow each other ever more slowly, from the one to
+// the other: what the system calls free may be beyond a quota.
 const (
 	reserveSoon  = time.Second
 	reserveLater = time.Minute
@@ -50,12 +53,18 @@ const reserveText = "SydraDB keeps this file to have room when the disk is full.
 // reservePiece is how much of the file is written at a time.
 const reservePiece = 1 << 20
 
-// findReserve returns the reserve of a directory, with the file that is there.
+// findReserve returns the reserve of a directory, with the file that is there. If there is
+// neither the file nor room for it, it counts as given up, which may have been done before
+// a restart.
 func findReserve(fs fsys.FS, opts *Options) (*reserve, error) {
 	r := &reserve{fs: fs, logger: opts.Logger, want: opts.ReserveBytes, lost: func() {}}
 	e, err := fs.Stat(base.ReserveFile)
 	switch {
 	case errors.Is(err, iofs.ErrNotExist):
+		if free, err := fs.Space(); err == nil && r.want > 0 && free < uint64(r.want) {
+			r.logger.Warn("there is no room for the reserve; no points are taken until there is", "bytes", r.want, "free", free)
+			r.spent.Store(true)
+		}
 	case err != nil:
 		return nil, err
 	case e.Regular:
@@ -65,10 +74,12 @@ func findReserve(fs fsys.FS, opts *Options) (*reserve, error) {
 }
 
 // try does what must not fail for want of room: if it does, it is done once more without
-// the reserve, if there is one. do leaves nothing behind when it finds no space.
+// the reserve, if there is one, or was one until somebody else gave it up meanwhile. do
+// leaves nothing behind when it finds no space.
 func (r *reserve) try(what string, do func() error) error {
+	given := r.given.Load()
 	err := do()
-	if errors.Is(err, fsys.ErrNoSpace) && r.giveUp(what) {
+	if errors.Is(err, fsys.ErrNoSpace) && (r.giveUp(what) || r.given.Load() != given) {
 		err = do()
 	}
 	return err
@@ -84,6 +95,7 @@ func (r *reserve) giveUp(what string) bool {
 		return false
 	}
 	r.spent.Store(r.want > 0)
+	r.given.Add(1)
 	r.logger.Warn("the disk is full; the reserve was given up", "for", what, "bytes", bytes)
 	r.lost()
 	return true
@@ -134,9 +146,12 @@ func (r *reserve) tend(ctx context.Context) (again time.Duration) {
 		if ctx.Err() == nil {
 			r.logger.Warn("cannot make the reserve", "bytes", r.want, "error", err)
 		}
-		r.next = now.Add(reserveLater) // the system speaks of room that there is not
-		return reserveLater
+		wait = max(wait, r.wait)
+		r.wait = min(2*wait, reserveLater)
+		r.next = now.Add(wait)
+		return wait
 	}
+	r.wait = 0
 	r.held.Store(r.want)
 	if r.spent.Swap(false) {
 		r.logger.Info("there is room again; the reserve was made anew", "bytes", r.want)

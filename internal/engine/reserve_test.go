@@ -213,6 +213,90 @@ func TestNoDeletionAfterAFailure(t *testing.T) {
 	})
 }
 
+// TestReserveGivenUpMeanwhile has somebody else give the reserve up while work finds no room.
+func TestReserveGivenUpMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := openReserved(t, fsys.NewMem(), Options{ReserveBytes: reserveSize})
+		defer closed(t, e)
+		r, tries := e.writer.reserve, 0
+		work := func() error {
+			if tries++; tries == 1 && !r.giveUp("something else") {
+				t.Error("there is no reserve")
+			}
+			return fsys.ErrNoSpace
+		}
+		if err := r.try("work", work); !errors.Is(err, fsys.ErrNoSpace) || tries != 2 {
+			t.Errorf("%d attempts, %v", tries, err)
+		}
+	})
+}
+
+// TestRestartOnAFullDisk ends and opens a database that has given its reserve up. Points do
+// not take what it left, so that there is room for what makes room.
+func TestRestartOnAFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, e := fullDisk(t)
+		flush(t, e)
+		closed(t, e)
+		e = openReserved(t, fs, Options{ReserveBytes: reserveSize, MergeOff: true})
+		defer closed(t, e)
+		if _, err := e.Write(t.Context(), rowsOf(t, e, 1, 10, 1), nil); !errors.Is(err, ErrDiskFull) || e.Stats().State != "full" {
+			t.Errorf("points after a restart: %v, state %s", err, e.Stats().State)
+		}
+		if _, err := e.Delete(t.Context(), Selector{}, 0, 1); err != nil {
+			t.Errorf("a deletion after a restart: %v", err)
+		}
+		flush(t, e)
+		fill(t, fs, 2*reserveSize)
+		time.Sleep(reserveSoon + time.Millisecond)
+		synctest.Wait()
+		if s := e.Stats(); s.ReserveBytes != reserveSize || s.State != "ok" {
+			t.Errorf("with room again: a reserve of %d, state %s", s.ReserveBytes, s.State)
+		}
+	})
+}
+
+// TestRoomThatComesAndGoes has room go while the reserve is made, as somebody else fills the
+// disk. When it comes back, points are soon taken again; what never comes is not tried for
+// each second.
+func TestRoomThatComesAndGoes(t *testing.T) {
+	for _, stays := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			fs, e := fullDisk(t)
+			defer closed(t, e)
+			flush(t, e)
+			synctest.Wait()
+			tries := 0
+			fs.SetHook(func(op fsys.Op) fsys.Fault {
+				if op.Kind == fsys.OpWrite && strings.HasPrefix(op.Path, base.ReserveFile) {
+					tries++
+					return fsys.Fault{Err: fsys.ErrNoSpace}
+				}
+				return fsys.Fault{}
+			})
+			fill(t, fs, 3*reserveSize)
+			if stays {
+				time.Sleep(10 * time.Minute)
+				if tries < 5 || tries > 20 {
+					t.Errorf("%d attempts in ten minutes", tries)
+				}
+			} else {
+				time.Sleep(reserveSoon + time.Millisecond)
+			}
+			fs.SetHook(nil)
+			if stays {
+				time.Sleep(reserveLater)
+			} else {
+				time.Sleep(4 * reserveSoon)
+			}
+			synctest.Wait()
+			if s := e.Stats(); s.State != "ok" || tries == 0 {
+				t.Errorf("state %s after %d attempts", s.State, tries)
+			}
+		})
+	}
+}
+
 // TestOpenOnAFullDisk opens what a power cut left on a disk without room, with torn ends
 // to be copied and a log to be written anew.
 func TestOpenOnAFullDisk(t *testing.T) {
