@@ -216,7 +216,8 @@ func (l *ledger) saveSeries(c *catalog.Catalog, ordinals []base.Ordinal) error {
 
 // syncDirs makes the names of files durable, and those of their directories. If that
 // fails once, it has failed for good: the system may have dropped names that a second
-// sync, which returns nil, would seem to save.
+// sync, which returns nil, would seem to save. A directory that cannot be opened for want
+// of descriptors was not synced at all, and may be later.
 func (l *ledger) syncDirs(paths []string) error {
 	dirs := make(map[string]struct{})
 	for _, p := range paths {
@@ -238,7 +239,11 @@ func (l *ledger) syncDirs(paths []string) error {
 			plant.Bug(plant.NoDeletesSync) && dir == base.DeletesDir:
 			continue
 		}
-		if err := l.fs.SyncDir(dir); err != nil {
+		err := l.fs.SyncDir(dir)
+		if errors.Is(err, fsys.ErrTooManyFiles) {
+			return err
+		}
+		if err != nil {
 			return l.fail(fmt.Errorf("sync %q: %w", dir, err))
 		}
 	}

@@ -313,38 +313,43 @@ func TestFlushIsTriedUnderNewNames(t *testing.T) {
 // TestFlushWaitsForDescriptors lets flushes fail for want of descriptors, for a minute. That is
 // no fault of the disk: writing goes on, and the flush that comes after works.
 func TestFlushWaitsForDescriptors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fs := fsys.NewMem()
-		e, err := Open(fs, Options{Sync: SyncAlways, MergeOff: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := resolve(t, e, "a")
-		put(t, e, s, 1, 1)
-		fs.SetHook(func(op fsys.Op) fsys.Fault {
-			if op.Kind == fsys.OpCreate && strings.HasPrefix(op.Path, base.SegmentsDir) {
-				return fsys.Fault{Err: fsys.ErrTooManyFiles}
+	for _, kind := range []fsys.OpKind{fsys.OpCreate, fsys.OpSyncDir} {
+		synctest.Test(t, func(t *testing.T) {
+			fs := fsys.NewMem()
+			e, err := Open(fs, Options{Sync: SyncAlways, MergeOff: true})
+			if err != nil {
+				t.Fatal(err)
 			}
-			return fsys.Fault{}
+			s := resolve(t, e, "a")
+			put(t, e, s, 1, 1)
+			fs.SetHook(func(op fsys.Op) fsys.Fault {
+				if op.Kind == kind && strings.HasPrefix(op.Path, base.SegmentsDir) {
+					return fsys.Fault{Err: fsys.ErrTooManyFiles}
+				}
+				return fsys.Fault{}
+			})
+			if err := e.Flush(t.Context()); !errors.Is(err, fsys.ErrTooManyFiles) {
+				t.Errorf("%v: the flush ended with %v", kind, err)
+			}
+			time.Sleep(time.Minute)
+			put(t, e, s, 2, 2)
+			if n := e.Stats().FlushesFailed; n < 10 {
+				t.Errorf("%v: %d attempts in a minute", kind, n)
+			}
+			fs.SetHook(nil)
+			time.Sleep(2 * flushRetryWait)
+			flush(t, e)
+			if s := e.Stats(); s.State != "ok" || s.SegmentPoints != 2 {
+				t.Errorf("%v: state %s, %d points in files", kind, s.State, s.SegmentPoints)
+			}
+			if n := countPoints(t, afterPowerCut(t, fs), everything); n != 2 {
+				t.Errorf("%v: %d points after a power cut", kind, n)
+			}
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
 		})
-		if err := e.Flush(t.Context()); !errors.Is(err, fsys.ErrTooManyFiles) {
-			t.Errorf("the flush ended with %v", err)
-		}
-		time.Sleep(time.Minute)
-		put(t, e, s, 2, 2)
-		if n := e.Stats().FlushesFailed; n < 10 {
-			t.Errorf("%d attempts in a minute", n)
-		}
-		fs.SetHook(nil)
-		time.Sleep(2 * flushRetryWait)
-		flush(t, e)
-		if s := e.Stats(); s.State != "ok" || s.SegmentPoints != 2 {
-			t.Errorf("state %s, %d points in files", s.State, s.SegmentPoints)
-		}
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-	})
+	}
 }
 
 // TestLateErrorOfTheLog lets the log report only when it is closed, at its rotation, that

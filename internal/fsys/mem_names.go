@@ -1,6 +1,7 @@
 package fsys
 
 import (
+	"errors"
 	"fmt"
 	iofs "io/fs"
 	"path"
@@ -188,7 +189,9 @@ func (m *Mem) SyncDir(p string) error {
 		return pathError(OpSyncDir, p, err)
 	}
 	if fault.Err != nil {
-		n.dropNames()
+		if !errors.Is(fault.Err, ErrTooManyFiles) { // then it was not even opened
+			n.dropNames()
+		}
 		return pathError(OpSyncDir, p, fault.Err)
 	}
 	syncNames(n)
