@@ -182,6 +182,7 @@ func (j *job) add(request *intake.Request, text []byte) {
 		request.Refuse(&intake.Refusal{Reason: intake.Invalid, Err: err}, 1, j.lines.number, text)
 		return
 	}
+	j.lines.body.Found(len(j.line.values))
 	j.key = append(append(j.key[:0], j.prefix...), j.line.metric...)
 	s := j.series.Get(j.key)
 	if s == nil {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/web"
@@ -424,4 +426,39 @@ func BenchmarkImport(b *testing.B) {
 		request.End()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*1000), "ns/point")
+}
+
+// Series that never change compress a thousand times and more, and are stored all the same;
+// what has hardly a point in it is not even read to its end.
+func TestWellCompressed(t *testing.T) {
+	const perLine = 3000
+	line := `{"metric":{"__name__":"constant"},"values":[` + strings.Repeat(",1.00000000000000000000000000000000000", perLine)[1:] + `],"timestamps":[`
+	for i := range int64(perLine) {
+		line += fmt.Sprint(ms+i, ",")
+	}
+	line = line[:len(line)-1] + "]}\n"
+	for name, tt := range map[string]struct {
+		line string
+		want int
+	}{
+		"points": {line, http.StatusNoContent},
+		"blanks": {strings.Repeat(" ", len(line)-1) + "\n", http.StatusRequestEntityTooLarge},
+	} {
+		z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const parts = 3
+		part := z.EncodeAll([]byte(strings.Repeat(tt.line, 28<<20/len(line)+1)), nil)
+		if parts*len(part) > 48<<10 { // of 84 MiB, 64 are free, and this buys 12 at the ratio
+			t.Fatalf("%s: %d bytes are too many for a test", name, parts*len(part))
+		}
+		f := openDefault(t)
+		if w := f.send("", "zstd", bytes.NewReader(bytes.Repeat(part, parts))); w.Code != tt.want {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+		if got := len(f.stored()); tt.want == http.StatusNoContent && got != perLine {
+			t.Errorf("%s: %d points are stored", name, got)
+		}
+	}
 }

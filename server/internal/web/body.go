@@ -18,6 +18,7 @@ type body struct {
 	header   http.Header // of the answer
 	received int64
 	decoded  int64 // of a stream, without its compression
+	points   int64 // found in it
 	waited   time.Duration
 	endless  bool // only the rate counts
 	err      error
