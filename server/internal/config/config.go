@@ -171,9 +171,14 @@ func (c *Config) Hosts() []string {
 	if !c.Loopback() || c.AuthToken != "" || c.TokensFile != "" {
 		return nil
 	}
-	hosts := []string{} // not nil: this machine only
+	return c.hosts()
+}
+
+// hosts returns the names in allowed_hosts, not nil if there are none.
+func (c *Config) hosts() []string {
+	hosts := []string{}
 	for host := range strings.SplitSeq(c.AllowedHosts, ",") {
-		if host = strings.ToLower(strings.TrimSpace(host)); host != "" {
+		if host = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), "."); host != "" {
 			hosts = append(hosts, host)
 		}
 	}

@@ -227,7 +227,7 @@ const canary = "canary-0123456789-0123456789-0123456789"
 // Names of other sites count only where nothing else protects the server.
 func TestAllowedHosts(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "[]", "allowed_hosts = \"DB.example.com,x\"": "[db.example.com x]", "listen = \"[::1]:1\"": "[]", "allowed_hosts = \"*\"": "[*]",
+		"": "[]", "allowed_hosts = \"DB.example.com., x\"": "[db.example.com x]", "listen = \"[::1]:1\"": "[]", "allowed_hosts = \"*\"": "[*]",
 		"auth_token = \"" + canary + "\"": "<nil>", "tokens_file = \"x\"": "<nil>", "listen = \"0.0.0.0:1\"\ninsecure_no_auth = true": "<nil>",
 	} {
 		c, err := load(t, text, nil)

@@ -69,7 +69,7 @@ func (c *Config) validate() error {
 	if c.DataDir == "" {
 		faults = append(faults, c.fault("data_dir", "want a directory"))
 	}
-	if strings.ContainsAny(c.AllowedHosts, ":/[] ") {
+	if strings.ContainsAny(strings.Join(c.hosts(), ","), ":/[] ") {
 		faults = append(faults, c.fault("allowed_hosts", "want names without ports, separated by commas, such as db.example.com, or * for any"))
 	}
 	faults = append(faults, c.checkAddress(), c.checkTLS(), c.checkMemory(), c.checkLabels())
