@@ -67,7 +67,7 @@ type mapping struct {
 
 // mappings are tried in order.
 var mappings = []mapping{
-	{sydradb.ErrDiskFull, 503, CodeDiskFull, "the disk is full; nothing of this request was stored, sending it again later is safe", 30 * time.Second},
+	{sydradb.ErrDiskFull, 503, CodeDiskFull, "the disk is full: less than min_free_bytes is free, or max_disk_bytes is reached; nothing of this request was stored, sending it again later is safe", 30 * time.Second},
 	{sydradb.ErrStorageFailed, 503, CodeStorageFailed, "the disk failed to keep what was written; the server must be looked at and started again, after which sending this again is safe", time.Minute},
 	{sydradb.ErrClosed, 503, CodeDraining, "the server is stopping; try again when it is back", 5 * time.Second},
 	{sydradb.ErrOverloaded, 503, CodeOverloaded, "the disk does not keep up; nothing of this request was stored, sending it again later is safe", 10 * time.Second},
