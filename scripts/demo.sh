@@ -11,6 +11,8 @@ shown=${1#./}
 data=${2:-demo-data}
 recording=$(dirname "$(realpath "$0")")/../demo/node.lp.zst
 recorded=1795319526 # second that the recording ends in
+first=${SYDRADB_DEMO_PORT:-8080}
+export -n SYDRADB_DEMO_PORT # no setting of the server, which would warn of it
 
 bold='' plain=''
 if [ -t 1 ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
@@ -42,11 +44,11 @@ trap 'exit 0' INT TERM
 points=$(sed -n 's/^ingested \([0-9]*\) points.*/\1/p' "$scratch/report")
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-port=${SYDRADB_DEMO_PORT:-8080}
+port=$first
 last=$((port + 50))
 while listening "$port"; do
 	port=$((port + 1))
-	[ "$port" -le "$last" ] || { echo "no free port from ${SYDRADB_DEMO_PORT:-8080} to $last" >&2; exit 1; }
+	[ "$port" -le "$last" ] || { echo "no free port from $first to $last" >&2; exit 1; }
 done
 url=http://localhost:$port
 
