@@ -150,6 +150,49 @@ func TestRotationWithoutRoom(t *testing.T) {
 	}
 }
 
+// TestRotationWithoutDescriptors: a directory that cannot be opened was not synced, and
+// that is made up for before anything rests on it.
+func TestRotationWithoutDescriptors(t *testing.T) {
+	for first := range 2 {
+		fs := fsys.NewMem()
+		l := mustCreate(t, fs)
+		mustAppend(t, l, batch(2, 1))
+		syncs := 0
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if op.Kind == fsys.OpSyncDir {
+				if syncs++; syncs > first {
+					return fsys.Fault{Err: fsys.ErrTooManyFiles}
+				}
+			}
+			return fsys.Fault{}
+		})
+		for range 2 {
+			if err := l.Rotate(); !errors.Is(err, fsys.ErrTooManyFiles) || errors.Is(err, ErrFailed) {
+				t.Fatalf("sync %d of the directory fails: %v", first, err)
+			}
+			for _, survive := range []int{0, 50, 100} {
+				_, _, got, err := reopen(fs.CrashClone(dice(), survive), OpenOptions{})
+				must(t, err)
+				if n := lsns(got); !slices.Equal(n, upTo(2)) && !slices.Equal(n, upTo(3)) { // 3 is the new file's Header
+					t.Fatalf("sync %d of the directory fails, then the power: %v", first, lsns(got))
+				}
+			}
+		}
+		fs.SetHook(nil)
+		mustAppend(t, l, batch(4, 1))
+		must(t, l.Sync())
+		must(t, l.Close())
+		_, _, got, err := reopen(fs.CrashClone(dice(), 0), OpenOptions{})
+		must(t, err)
+		if !slices.Equal(lsns(got), upTo(l.Last())) {
+			t.Fatalf("sync %d of the directory fails: %v, last %d", first, lsns(got), l.Last())
+		}
+		if open := fs.OpenFiles(); len(open) != 0 {
+			t.Fatalf("sync %d of the directory fails: left open: %v", first, open)
+		}
+	}
+}
+
 // TestOpensOnAFullDisk: neither the copy of a torn tail nor the new file is worth
 // refusing the points that are there.
 func TestOpensOnAFullDisk(t *testing.T) {

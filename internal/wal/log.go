@@ -37,6 +37,7 @@ type Log struct {
 	first  base.LSN  // of current.wal
 	next   base.LSN  // the number that the next record gets
 	marked bool      // the last record is a Mark
+	hidden bool      // the name of the last file in old is not on disk yet; file is nil
 	old    []oldFile // in order
 	group  []byte    // small frames on their way into one write
 	failed error     // sticky; matches ErrFailed
@@ -84,6 +85,12 @@ func newLog(fs fsys.FS, uuid [uuidSize]byte, next base.LSN) *Log {
 // start makes current.wal with its Header. All records so far are on disk. Unless a
 // sync fails it may be tried again.
 func (l *Log) start() error {
+	if l.hidden {
+		if err := l.syncDir(); err != nil {
+			return err
+		}
+		l.hidden = false
+	}
 	f, err := l.fs.Create(base.CurrentWAL)
 	if err != nil {
 		return fmt.Errorf("start log file: %w", err)
@@ -98,7 +105,7 @@ func (l *Log) start() error {
 		return l.fail("sync "+base.CurrentWAL, errors.Join(err, f.Close()))
 	}
 	if err := l.syncDir(); err != nil {
-		return l.fail("sync "+base.WALDir, errors.Join(err, f.Close()))
+		return errors.Join(err, f.Close())
 	}
 	l.started(f, len(header))
 	return nil
@@ -112,12 +119,20 @@ func (l *Log) started(f fsys.File, size int) {
 	l.durable.Store(l.last.Load())
 }
 
-// syncDir makes the names in wal/ durable.
+// syncDir makes the names in wal/ durable. It may be tried again only if the directory
+// could not be opened for want of descriptors.
 func (l *Log) syncDir() error {
 	if plant.Bug(plant.NoWALDirSync) {
 		return nil
 	}
-	return l.fs.SyncDir(base.WALDir)
+	err := l.fs.SyncDir(base.WALDir)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fsys.ErrTooManyFiles):
+		return fmt.Errorf("sync %s: %w", base.WALDir, err)
+	}
+	return l.fail("sync "+base.WALDir, err)
 }
 
 // advance counts n records that were written.
@@ -292,7 +307,7 @@ func (l *Log) Rotate() error {
 	return l.start()
 }
 
-// retire moves current.wal aside. The name is durable before a new current.wal may
+// retire moves current.wal aside. The name has to be durable before a new current.wal may
 // exist: else a power cut could keep the new file and lose the old one's name.
 func (l *Log) retire() error {
 	if plant.Bug(plant.RotatedUnsynced) {
@@ -315,11 +330,9 @@ func (l *Log) retire() error {
 		l.file = f
 		return fmt.Errorf("rotate log: %w", err)
 	}
-	if err := l.syncDir(); err != nil {
-		return l.fail("sync "+base.WALDir, err)
-	}
 	l.keep(oldFile{path: path, last: l.Last(), size: l.size.Load()})
 	l.size.Store(0)
+	l.hidden = true // start sees to that
 	return nil
 }
 
