@@ -136,7 +136,7 @@ func TestFailedSync(t *testing.T) {
 			errs := make([]error, len(b.clients))
 			for i, c := range b.clients {
 				wg.Go(func() {
-					for how := acked; how == acked && errs[i] == nil && answered.Add(1) < 5000; {
+					for how := acked; how == acked && errs[i] == nil && answered.Add(1) < 50_000; {
 						how, errs[i] = c.send(p.url)
 					}
 				})
