@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,10 +267,10 @@ func TestRoomThatComesAndGoes(t *testing.T) {
 			defer closed(t, e)
 			flush(t, e)
 			synctest.Wait()
-			tries := 0
+			var tries atomic.Int64
 			fs.SetHook(func(op fsys.Op) fsys.Fault {
 				if op.Kind == fsys.OpWrite && strings.HasPrefix(op.Path, base.ReserveFile) {
-					tries++
+					tries.Add(1)
 					return fsys.Fault{Err: fsys.ErrNoSpace}
 				}
 				return fsys.Fault{}
@@ -277,8 +278,8 @@ func TestRoomThatComesAndGoes(t *testing.T) {
 			fill(t, fs, 3*reserveSize)
 			if stays {
 				time.Sleep(10 * time.Minute)
-				if tries < 5 || tries > 20 {
-					t.Errorf("%d attempts in ten minutes", tries)
+				if n := tries.Load(); n < 5 || n > 20 {
+					t.Errorf("%d attempts in ten minutes", n)
 				}
 			} else {
 				time.Sleep(reserveSoon + time.Millisecond)
@@ -290,8 +291,8 @@ func TestRoomThatComesAndGoes(t *testing.T) {
 				time.Sleep(4 * reserveSoon)
 			}
 			synctest.Wait()
-			if s := e.Stats(); s.State != "ok" || tries == 0 {
-				t.Errorf("state %s after %d attempts", s.State, tries)
+			if s := e.Stats(); s.State != "ok" || tries.Load() == 0 {
+				t.Errorf("state %s after %d attempts", s.State, tries.Load())
 			}
 		})
 	}
