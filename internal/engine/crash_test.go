@@ -355,7 +355,10 @@ func (w *workload) recut(fs *fsys.Mem, p crashPoint) {
 }
 
 // crashPoints is the number of power cuts that TestCrash goes through at least.
-func crashPoints() int { return howMany("SYDRADB_CRASHES", 6000) }
+func crashPoints(t testing.TB) int {
+	t.Helper()
+	return howMany(t, "SYDRADB_CRASHES", 6000)
+}
 
 // crashScript returns a short script that does more of everything else than of writing.
 func crashScript(rng *rand.Rand, length int) []step {
@@ -406,7 +409,7 @@ func enumerateWorkload(seed uint64) (verified int, err error) {
 // made, written, flushed, merged, expired, closed, opened, and while it recovers.
 func TestCrash(t *testing.T) {
 	reuseMemory(t)
-	if _, err := enumerateCrashes(t, firstSeed(), crashPoints()); err != nil {
+	if _, err := enumerateCrashes(t, firstSeed(t), crashPoints(t)); err != nil {
 		t.Error(err)
 	}
 }

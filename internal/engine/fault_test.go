@@ -265,8 +265,8 @@ func (w *workload) openAgain() (*Engine, error) {
 // had made untrue.
 func TestFaultsGoOn(t *testing.T) {
 	reuseMemory(t)
-	n := howMany("SYDRADB_FAULTS", 3000)
-	rng := rand.New(rand.NewPCG(firstSeed(), 17))
+	n := howMany(t, "SYDRADB_FAULTS", 3000)
+	rng := rand.New(rand.NewPCG(firstSeed(t), 17))
 	for run := range n {
 		kind := faultKinds[rng.IntN(len(faultKinds))]
 		seed, op := rng.Uint64(), 1+rng.Int64N(300)
@@ -285,7 +285,7 @@ func TestFaultsGoOn(t *testing.T) {
 // error, the database can be opened again, and no acknowledged batch is lost.
 func TestFaults(t *testing.T) {
 	reuseMemory(t)
-	runs, err := runFaults(t, firstSeed(), howMany("SYDRADB_FAULTS", 4000))
+	runs, err := runFaults(t, firstSeed(t), howMany(t, "SYDRADB_FAULTS", 4000))
 	t.Logf("%d runs with a fault", runs)
 	if err != nil {
 		t.Error(err)

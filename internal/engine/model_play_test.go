@@ -46,10 +46,12 @@ var reusers struct {
 }
 
 // howMany is how much a test does: what the environment says under the name given, or as
-// much as CI is meant to; a tenth of that with the race detector.
-func howMany(name string, inCI int) int {
-	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
-		return n
+// much as CI is meant to; a tenth of that with the race detector. What is no number fails the
+// test: one that did less than it was told to would pass for the whole.
+func howMany(t testing.TB, name string, inCI int) int {
+	t.Helper()
+	if n, found := fromEnvironment(t, name); found {
+		return int(n)
 	}
 	if raceEnabled {
 		return inCI / 10
@@ -58,13 +60,31 @@ func howMany(name string, inCI int) int {
 }
 
 // firstSeed is where random tests begin: SYDRADB_SEED or 0.
-func firstSeed() uint64 {
-	n, _ := strconv.ParseUint(os.Getenv("SYDRADB_SEED"), 10, 64)
+func firstSeed(t testing.TB) uint64 {
+	t.Helper()
+	n, _ := fromEnvironment(t, "SYDRADB_SEED")
 	return n
 }
 
+// fromEnvironment returns the number that a variable is set to, if it is.
+func fromEnvironment(t testing.TB, name string) (n uint64, found bool) {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		t.Fatalf("%s=%q: want a number", name, text)
+	}
+	return n, true
+}
+
 // modelSeeds is the number of scripts that TestModel plays.
-func modelSeeds() int { return howMany("SYDRADB_SEEDS", 1000) }
+func modelSeeds(t testing.TB) int {
+	t.Helper()
+	return howMany(t, "SYDRADB_SEEDS", 1000)
+}
 
 // modelOperations are what scripts do beside writing.
 var modelOperations = []string{
@@ -90,7 +110,8 @@ func modelScript(rng *rand.Rand) ([]step, setting) {
 func TestModel(t *testing.T) {
 	reuseMemory(t)
 	var reached reach
-	for seed := firstSeed(); seed < firstSeed()+uint64(modelSeeds()); seed++ {
+	first, seeds := firstSeed(t), modelSeeds(t)
+	for seed := first; seed < first+uint64(seeds); seed++ {
 		script, s := modelScript(rand.New(rand.NewPCG(seed, 7)))
 		fails := func(script []step) error {
 			_, err := play(script, s, &reach{})
@@ -105,7 +126,7 @@ func TestModel(t *testing.T) {
 		}
 	}
 	t.Logf("reached:%v", &reached)
-	if missing := reached.missing(); len(missing) > 0 && modelSeeds() >= 100 {
+	if missing := reached.missing(); len(missing) > 0 && seeds >= 100 {
 		t.Errorf("the scripts never came to %v", missing)
 	}
 }
@@ -130,7 +151,8 @@ func logShortened(t *testing.T, script []step, play func([]step) error) {
 // one that always does, and compares their answers byte by byte.
 func TestModelSettings(t *testing.T) {
 	reuseMemory(t)
-	for seed := firstSeed(); seed < firstSeed()+uint64(modelSeeds()/10); seed++ {
+	from, seeds := firstSeed(t), modelSeeds(t)/10
+	for seed := from; seed < from+uint64(seeds); seed++ {
 		rng := rand.New(rand.NewPCG(seed, 23))
 		script, first := modelScript(rng)
 		settings := differentSettings(rng, first)

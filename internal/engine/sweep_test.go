@@ -25,8 +25,8 @@ const (
 // seed of the database: SYDRADB_SEED is where to begin.
 func TestSweep(t *testing.T) {
 	collectSeldom(t) // not beside other tests: what they allocate would be counted here
-	w := sweep{t: t, total: howMany("SYDRADB_FLIPS", flipsInCI), counts: make(map[string]*tally)}
-	for seed := firstSeed(); w.flips < w.total && w.failures < maxFailures; seed++ {
+	w := sweep{t: t, total: howMany(t, "SYDRADB_FLIPS", flipsInCI), counts: make(map[string]*tally)}
+	for seed := firstSeed(t); w.flips < w.total && w.failures < maxFailures; seed++ {
 		w.database(newSpecimen(t, seed))
 	}
 	w.log()
