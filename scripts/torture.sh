@@ -10,7 +10,9 @@
 #
 # Each part is cut into slices, and each slice that passed is written to
 # .torture/<part>.done with the commit it ran on: a run that was interrupted, or failed,
-# goes on with the slice that it was at. What a slice printed is in .torture/<part>.<n>.log.
+# goes on with the slice that it was at, also when a commit came in between; the list says on
+# which commits slices ran. One that skipped a test, or found none, has not passed. What a slice
+# printed is in .torture/<part>.<n>.log.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -74,12 +76,30 @@ PARTS=(crash faults model flips kill cover fuzz_codecs fuzz_files fuzz_protocols
 # slice_done PART N reports whether that slice has passed.
 slice_done() { grep -qs "^$2 " "$STATE/$1.done"; }
 
+# left_out LOG prints the first line of a log that says that something was not tested.
+left_out() { grep -m 1 -E 'SKIPPED:|^ *--- SKIP: |no tests to run' "$1"; }
+
+# list prints how many slices of each part are done, and how many of those ran on the files that
+# HEAD has; then the other commits, each with its number. One with changes ends in -dirty.
 list() {
-	local part slices done
+	local part slices done here others commit tree head
+	head=$(git rev-parse -q --verify 'HEAD^{tree}')
 	for part in "${PARTS[@]}"; do
-		slices=slices_$part
-		done=$(sort -k1,1n -u "$STATE/$part.done" 2>/dev/null | wc -l)
-		printf '%-16s %2d of %2d\n' "$part" "$done" "${!slices}"
+		slices=slices_$part done=0 here=0
+		local -A elsewhere=()
+		while read -r _ commit _; do
+			done=$((done + 1))
+			tree=$(git rev-parse -q --verify "$commit^{tree}" 2>/dev/null)
+			if [ -n "$tree" ] && [ "$tree" = "$head" ]; then
+				here=$((here + 1))
+			else
+				elsewhere[$commit]=$((${elsewhere[$commit]:-0} + 1))
+			fi
+		done < <(sort -k1,1n -u "$STATE/$part.done" 2>/dev/null)
+		printf '%-16s %2d of %2d' "$part" "$done" "${!slices}"
+		if [ "$done" -gt 0 ]; then printf ', %2d on HEAD' "$here"; fi
+		for commit in "${!elsewhere[@]}"; do printf ', %d on %s' "${elsewhere[$commit]}" "$commit"; done
+		printf '\n'
 	done
 }
 
@@ -105,15 +125,20 @@ for part in "${parts[@]}"; do
 		slice_done "$part" "$n" && continue
 		log=$STATE/$part.$n.log
 		begin=$SECONDS
-		if "run_$part" "$n" >"$log" 2>&1; then
-			echo "$n $(git rev-parse --short HEAD) $((SECONDS - begin)) s" >>"$STATE/$part.done"
-			echo "$part, slice $n: passed in $((SECONDS - begin)) s"
-		else
+		commit=$(git describe --always --dirty --exclude '*') # as it is now: it may change meanwhile
+		if ! "run_$part" "$n" >"$log" 2>&1; then
 			echo "$part, slice $n: FAILED, see $log"
 			tail -n 20 "$log"
 			status=1
 			break # with the next part
+		elif missing=$(left_out "$log"); then
+			echo "$part, slice $n: FAILED, did not test everything, see $log"
+			echo "$missing"
+			status=1
+			break
 		fi
+		echo "$n ${commit:-unknown} $((SECONDS - begin)) s" >>"$STATE/$part.done"
+		echo "$part, slice $n: passed in $((SECONDS - begin)) s"
 	done
 done
 list
