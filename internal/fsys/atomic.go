@@ -17,18 +17,25 @@ const tempSuffix = ".tmp"
 // file holds what it held before, or data. It writes path+".tmp", which it removes if
 // anything fails before the rename. At most one call at a time may be writing one path.
 func WriteFileAtomic(fs FS, path string, data []byte) error {
-	// A power cut in the middle of a rename may have left both names on one file. Its
-	// bytes must not be overwritten by way of the old name.
-	if err := removeIfThere(fs, path+tempSuffix); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := WriteFileUnlisted(fs, path, data); err != nil {
+	if err := ReplaceFile(fs, path, data); err != nil {
 		return err
 	}
 	if plant.Bug(plant.RenameUnsynced) {
 		return nil
 	}
 	return SyncParent(fs, path)
+}
+
+// ReplaceFile does all that WriteFileAtomic does but for the sync of the directory, for
+// who has to know which of the two has failed: until SyncDir, a power cut may bring the
+// old file back. After an error that matches ErrTooManyFiles it is there.
+func ReplaceFile(fs FS, path string, data []byte) error {
+	// A power cut in the middle of a rename may have left both names on one file. Its
+	// bytes must not be overwritten by way of the old name.
+	if err := removeIfThere(fs, path+tempSuffix); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return WriteFileUnlisted(fs, path, data)
 }
 
 // WriteFileUnlisted does all that WriteFileAtomic does but for the sync of the

@@ -356,7 +356,7 @@ func TestFailedRewrite(t *testing.T) {
 			fs := fsys.NewMem()
 			l := mustCreate(t, fs, editN(0, nil, nil))
 			mustAppend(t, l, editN(1, entries(0, 3), nil))
-			before := describe(l.State(), true)
+			before := describe(l.State(), false)
 			fs.SetHook(func(op fsys.Op) fsys.Fault {
 				if op.Kind == kind {
 					return fsys.Fault{Err: errors.New("input/output error")}
@@ -369,7 +369,7 @@ func TestFailedRewrite(t *testing.T) {
 			if err == nil || errors.Is(err, ErrFailed) != final {
 				t.Fatalf("error %v", err)
 			}
-			if got := describe(l.State(), true); got != before {
+			if got := describe(l.State(), false); got != before {
 				t.Errorf("state moved to\n%s", got)
 			}
 			if err := l.Append(editN(2, entries(3, 4), nil)); (err != nil) != final {
@@ -381,6 +381,75 @@ func TestFailedRewrite(t *testing.T) {
 				t.Errorf("found\n%swant\n%s", describe(&s, false), want)
 			}
 		})
+	}
+}
+
+// A rewrite that finds no descriptors ends nothing. What it could not do is done before the
+// next line is written, which a power cut then leaves in place.
+func TestRewriteWithoutDescriptors(t *testing.T) {
+	for _, kind := range []fsys.OpKind{fsys.OpRemove, fsys.OpCreate, fsys.OpRename, fsys.OpSyncDir, fsys.OpOpenAppend} {
+		t.Run(kind.String(), func(t *testing.T) {
+			fs := fsys.NewMem()
+			l := mustCreate(t, fs, editN(0, nil, nil))
+			mustAppend(t, l, editN(1, entries(0, 3), nil))
+			before := describe(l.State(), false)
+			fs.SetHook(func(op fsys.Op) fsys.Fault {
+				if op.Kind == kind || op.Kind == fsys.OpOpen { // readers find none either
+					return fsys.Fault{Err: fsys.ErrTooManyFiles}
+				}
+				return fsys.Fault{}
+			})
+			for range 2 {
+				if err := l.Rewrite(); !errors.Is(err, fsys.ErrTooManyFiles) || errors.Is(err, ErrFailed) {
+					t.Fatalf("error %v", err)
+				}
+			}
+			if kind == fsys.OpSyncDir || kind == fsys.OpOpenAppend {
+				if err := l.Append(editN(2, entries(3, 4), nil)); !errors.Is(err, fsys.ErrTooManyFiles) || errors.Is(err, ErrFailed) {
+					t.Errorf("append: %v", err)
+				}
+			}
+			fs.SetHook(nil)
+			left := func(seed uint64) State { return mustRead(t, fs.CrashClone(rand.New(rand.NewPCG(seed, 0)), 50)) }
+			for seed := range uint64(20) {
+				if s := left(seed); describe(&s, false) != before {
+					t.Fatalf("seed %d: a power cut leaves\n%s", seed, describe(&s, false))
+				}
+			}
+			mustAppend(t, l, editN(2, entries(3, 4), nil))
+			for seed := range uint64(20) {
+				if s := left(seed); len(s.Live) != 4 {
+					t.Fatalf("seed %d: the edit is lost:\n%s", seed, describe(&s, false))
+				}
+			}
+			mustClose(t, l)
+			if open := fs.OpenFiles(); len(open) > 0 {
+				t.Errorf("left open: %v", open)
+			}
+		})
+	}
+}
+
+// A log without its file for the moment is closed as any other.
+func TestCloseWithoutDescriptors(t *testing.T) {
+	fs := fsys.NewMem()
+	l := mustCreate(t, fs, editN(0, nil, nil))
+	fs.SetHook(func(op fsys.Op) fsys.Fault {
+		if op.Kind == fsys.OpOpenAppend {
+			return fsys.Fault{Err: fsys.ErrTooManyFiles}
+		}
+		return fsys.Fault{}
+	})
+	if err := l.Rewrite(); !errors.Is(err, fsys.ErrTooManyFiles) {
+		t.Errorf("error %v", err)
+	}
+	fs.SetHook(nil)
+	mustClose(t, l)
+	if err := l.Append(editN(1, nil, nil)); !errors.Is(err, errClosed) {
+		t.Errorf("append to a closed log: %v", err)
+	}
+	if open := fs.OpenFiles(); len(open) > 0 {
+		t.Errorf("left open: %v", open)
 	}
 }
 

@@ -24,13 +24,14 @@ const RewriteSlack = 1 << 20
 // Log is a MANIFEST open for writing. It has one owner: nothing here is safe for
 // concurrent use.
 type Log struct {
-	fs     fsys.FS
-	file   fsys.File
-	state  State
-	line   []byte // reused
-	uncut  bool   // the file is longer than its sound lines
-	doubt  bool   // the last line may be missing on disk, whatever the system shows
-	failed error  // once set, what everything is answered with
+	fs      fsys.FS
+	file    fsys.File // nil once closed, and while no descriptor is to be had for it
+	state   State
+	line    []byte // reused
+	uncut   bool   // the file is longer than its sound lines
+	doubt   bool   // the last line may be missing on disk, whatever the system shows
+	unnamed bool   // the file was replaced, and a power cut may bring the old one back
+	failed  error  // once set, what everything is answered with
 }
 
 // Create makes a MANIFEST whose first line is e, durable with its name, replacing what
@@ -88,7 +89,7 @@ func Open(fs fsys.FS, s State) (*Log, error) {
 	case size > s.Bytes:
 		l.uncut, l.doubt = true, false // the line that was torn came after a sync
 	case !s.closed:
-		if err = l.Rewrite(); errors.Is(err, fsys.ErrNoSpace) && l.failed == nil {
+		if err = l.Rewrite(); errors.Is(err, fsys.ErrNoSpace) && l.file != nil {
 			err = l.file.Sync() // all that can be done on a full disk
 		}
 	}
@@ -121,7 +122,7 @@ func (l *Log) State() *State { return &l.state }
 // breaks an invariant, or the file could not be written and has been cut back to its last
 // line (fsys.ErrNoSpace stays visible), or, if that or a sync failed, the error matches
 // ErrFailed and the edit may or may not be found at the next open. What the edit names
-// must then be left alone.
+// must then be left alone. An error that matches fsys.ErrTooManyFiles passes: see Rewrite.
 func (l *Log) Append(e Edit) error {
 	if err := l.usable(); err != nil {
 		return err
@@ -197,7 +198,9 @@ func (l *Log) ShouldRewrite(slack int64) bool {
 }
 
 // Rewrite replaces the file by one line that adds up to the same state (M7). On an error
-// that does not match ErrFailed the old file is in use as before.
+// that does not match ErrFailed either file is in use, and nothing is lost. If that error
+// matches fsys.ErrTooManyFiles, the file may have to be opened again, which the next call
+// of Append or Rewrite does first.
 func (l *Log) Rewrite() error {
 	if err := l.usable(); err != nil {
 		return err
@@ -215,20 +218,41 @@ func (l *Log) Rewrite() error {
 		return l.fail(err)
 	}
 	l.file = nil
-	writeErr := fsys.WriteFileAtomic(l.fs, base.ManifestFile, data)
-	if writeErr != nil && !l.inPlace(data) {
-		return l.fail(writeErr)
+	err := fsys.ReplaceFile(l.fs, base.ManifestFile, data)
+	switch {
+	case err == nil:
+		s.rewritten(e.Number, crc, int64(len(data)))
+		l.doubt, l.unnamed = false, true
+	case !errors.Is(err, fsys.ErrTooManyFiles) && !l.inPlace(data):
+		return l.fail(err)
 	}
+	return errors.Join(err, l.reopen())
+}
+
+// reopen opens the file after an attempt to replace it. A new one needs its name on disk
+// before anything is appended to it. For want of descriptors neither may be possible for
+// the moment, and is tried again later: a directory that was not opened has lost no name.
+func (l *Log) reopen() error {
+	if l.unnamed && !plant.Bug(plant.RenameUnsynced) {
+		if err := fsys.SyncParent(l.fs, base.ManifestFile); err != nil {
+			return l.failUnlessBusy(err)
+		}
+	}
+	l.unnamed = false
 	file, err := l.fs.OpenAppend(base.ManifestFile)
 	if err != nil {
-		return l.fail(errors.Join(writeErr, err))
+		return l.failUnlessBusy(err)
 	}
 	l.file = file
-	if writeErr == nil {
-		s.rewritten(e.Number, crc, int64(len(data)))
-		l.doubt = false
+	return nil
+}
+
+// failUnlessBusy returns err, which ends all unless it is for want of descriptors.
+func (l *Log) failUnlessBusy(err error) error {
+	if errors.Is(err, fsys.ErrTooManyFiles) {
+		return fmt.Errorf("%s is not open: %w", base.ManifestFile, err)
 	}
-	return writeErr
+	return l.fail(err)
 }
 
 // inPlace reports whether the old file certainly still has its name after a failed
@@ -241,18 +265,18 @@ func (l *Log) inPlace(data []byte) bool {
 
 // Close closes the file. Everything that Append accepted is on disk already.
 func (l *Log) Close() error {
+	if l.failed == nil {
+		l.failed = errClosed
+	}
 	if l.file == nil {
 		return nil
 	}
 	file := l.file
 	l.file = nil
-	if l.failed == nil {
-		l.failed = errClosed
-	}
 	return file.Close()
 }
 
-// usable returns the error of a log that must not be written.
+// usable returns the error of a log that must not be written, or cannot be for the moment.
 func (l *Log) usable() error {
 	switch {
 	case l.failed != nil:
@@ -261,6 +285,8 @@ func (l *Log) usable() error {
 		return fmt.Errorf("%s: the damaged last line has not been cut off", base.ManifestFile)
 	case l.state.LastEdit >= maxEdit:
 		return fmt.Errorf("%s: no number left after edit %d", base.ManifestFile, l.state.LastEdit)
+	case l.file == nil:
+		return l.reopen()
 	}
 	return nil
 }
