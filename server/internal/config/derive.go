@@ -33,12 +33,6 @@ func (c *Config) Memory() Memory {
 // querySlots returns how many queries can run at a time.
 func (c *Config) querySlots() int { return cmp.Or(c.QuerySlots, web.DefaultLimits().QuerySlots) }
 
-// MinFree returns the free space below which points are refused: min_free_bytes, or what
-// the flush of both tables may need, at least 256 MiB.
-func (c *Config) MinFree() int64 {
-	return cmp.Or(int64(c.MinFreeBytes), max(256<<20, 2*c.Memory().Memtable))
-}
-
 // Options returns what the database is opened with, but for the Logger.
 func (c *Config) Options() sydradb.Options {
 	memory := c.Memory()

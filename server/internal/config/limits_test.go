@@ -8,18 +8,9 @@ import (
 
 func webDefaults() web.Limits { return web.DefaultLimits() }
 
-func TestFreeSpace(t *testing.T) {
-	for text, want := range map[string]int64{
-		"":                                256 << 20,
-		"memtable_max_bytes = \"1GiB\"\n": 2 << 30,
-		"memtable_max_bytes = \"1MiB\"\n": 256 << 20,
-		"min_free_bytes = \"4MiB\"\n":     4 << 20,
-		"mem_limit_bytes = \"64MiB\"\n":   256 << 20,
-	} {
-		c, err := load(t, text, nil)
-		if err != nil || c.MinFree() != want || c.Options().ReserveBytes != 64<<20 {
-			t.Errorf("%q: %d bytes, %+v, %v", text, c.MinFree(), c.Options(), err)
-		}
+func TestReserve(t *testing.T) {
+	if c, err := load(t, "", nil); err != nil || c.Options().ReserveBytes != 64<<20 {
+		t.Errorf("by default: %+v, %v", c, err)
 	}
 	if c, err := load(t, "reserve_bytes = 0\n", nil); err != nil || c.Options().ReserveBytes >= 0 {
 		t.Errorf("without a reserve: %+v, %v", c, err)

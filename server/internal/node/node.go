@@ -12,8 +12,11 @@ import (
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
-// reasonFull is why a database is readonly.
-const reasonFull = web.CodeDiskFull
+// Why a database is readonly, and failed.
+const (
+	reasonFull   = web.CodeDiskFull
+	reasonFailed = "the disk did not keep what was written; look at it, then start the server again"
+)
 
 // Config is what a Node is made of.
 type Config struct {
@@ -21,12 +24,14 @@ type Config struct {
 	Options sydradb.Options // OnRecovery is set by Open
 	Logger  *slog.Logger    // nil: nothing is logged
 
-	// MinFreeBytes is the free space below which no points are taken; 0 means 256 MiB. They
-	// are again when there is half as much more.
+	// MinFreeBytes is the free space below which no points are taken. They are again when
+	// there is half as much more. 0 means twice Options.MemtableBytes and at least 256 MiB,
+	// but never more than a quarter of the volume.
 	MinFreeBytes int64
-	// Free returns the free bytes of the file system that a directory is on; nil means that
-	// the system is asked. It is not called for databases in memory.
-	Free func(dir string) (int64, error)
+	// Free returns the free bytes of the file system that a directory is on, and all that it
+	// has, 0 if that is unknown; nil means that the system is asked. It is not called for
+	// databases in memory, and must be safe for concurrent use.
+	Free func(dir string) (free, total int64, err error)
 }
 
 // Node is a database with its state.
@@ -36,7 +41,7 @@ type Node struct {
 	mu     sync.Mutex
 	status Status
 	db     *sydradb.DB // nil until it is open
-	held   bool        // not ok yet, though it is open
+	held   bool        // said to be starting, though it is open
 	blind  bool        // the free space could not be found out, which is logged once
 }
 
@@ -45,17 +50,14 @@ func New(cfg Config) *Node {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.MinFreeBytes == 0 {
-		cfg.MinFreeBytes = 256 << 20
-	}
 	if cfg.Free == nil {
-		cfg.Free = freeBytes
+		cfg.Free = freeSpace
 	}
 	return &Node{cfg: cfg, status: Status{State: Starting}}
 }
 
 // Open opens the database, which takes as long as reading its log does. The state is ok
-// afterwards, unless the node is held, or failed.
+// afterwards, or readonly, or failed: it has looked at the disk before anybody can write.
 func (n *Node) Open() (*sydradb.DB, error) {
 	opts := n.cfg.Options
 	opts.OnRecovery = func(done, total int64) {
@@ -66,27 +68,24 @@ func (n *Node) Open() (*sydradb.DB, error) {
 	began := time.Now()
 	db, err := sydradb.Open(n.cfg.Dir, &opts)
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	if err != nil {
+		defer n.mu.Unlock()
 		n.status.State, n.status.Reason = Failed, "the database cannot be opened; the log of the server says why"
 		return nil, err // which names the directory
 	}
 	n.db = db
 	n.status.Recovery.Done = n.status.Recovery.Total
-	n.settleLocked()
+	if n.status.State == Starting {
+		n.status.State = OK
+	}
 	n.cfg.Logger.Info("the database is open", "dir", n.cfg.Dir, "log_bytes", n.status.Recovery.Total, "took", time.Since(began))
+	n.mu.Unlock()
+	n.look()
 	return db, nil
 }
 
-// settleLocked makes a node ok that has started.
-func (n *Node) settleLocked() {
-	if n.db != nil && !n.held && n.status.State == Starting {
-		n.status.State = OK
-	}
-}
-
-// Hold keeps the node in the state starting, whose database may be open already, until
-// Release: it is not ready before its endpoints are there.
+// Hold lets Status say starting, though the database may be open already, until Release: a
+// node is not ready before its endpoints are there.
 func (n *Node) Hold() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -98,7 +97,6 @@ func (n *Node) Release() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.held = false
-	n.settleLocked()
 }
 
 // DB returns the database, nil until it is open.
@@ -112,7 +110,11 @@ func (n *Node) DB() *sydradb.DB {
 func (n *Node) Status() Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.status
+	status := n.status
+	if n.held && (status.State == OK || status.State == ReadOnly) {
+		status.State, status.Reason = Starting, ""
+	}
+	return status
 }
 
 // Report tells the node of an error that a request ran into; most say nothing about its
@@ -120,14 +122,20 @@ func (n *Node) Status() Status {
 func (n *Node) Report(err error) {
 	switch {
 	case errors.Is(err, sydradb.ErrStorageFailed):
-		n.become(Failed, "the disk did not keep what was written; look at it, then start the server again")
+		n.become(Failed, reasonFailed)
 	case errors.Is(err, sydradb.ErrDiskFull):
-		n.become(ReadOnly, reasonFull)
+		n.mu.Lock()
+		db, state := n.db, n.status.State
+		n.mu.Unlock()
+		if db != nil && state == OK {
+			stats := db.Stats()
+			n.become(ReadOnly, reasonFull, n.room(ReadOnly, &stats).attrs()...)
+		}
 	}
 }
 
-// become changes the state, if it may.
-func (n *Node) become(state State, reason string) {
+// become changes the state, if it may, and logs that with further attributes.
+func (n *Node) become(state State, reason string, attrs ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	was := n.status.State
@@ -143,7 +151,8 @@ func (n *Node) become(state State, reason string) {
 	if state == ReadOnly || state == Failed {
 		level = slog.LevelError
 	}
-	n.cfg.Logger.Log(context.Background(), level, "the state of the server changed", "from", was, "to", state, "reason", reason)
+	n.cfg.Logger.Log(context.Background(), level, "the state of the server changed",
+		append([]any{"from", was, "to", state, "reason", reason}, attrs...)...)
 }
 
 // Drain marks the node as one that stops.
@@ -169,15 +178,17 @@ func (n *Node) Refuse(route *web.Route) error {
 	if route.Slot == web.NoSlot {
 		return nil
 	}
-	status := n.Status()
+	n.mu.Lock()
+	state := n.status.State // readonly counts while the node is held, too
+	n.mu.Unlock()
 	switch {
-	case status.State == Draining:
+	case state == Draining:
 		return sydradb.ErrClosed
 	case route.Slot != web.IngestSlot:
 		return nil
-	case status.State == ReadOnly:
+	case state == ReadOnly:
 		return sydradb.ErrDiskFull
-	case status.State == Failed:
+	case state == Failed:
 		return sydradb.ErrStorageFailed
 	}
 	return nil

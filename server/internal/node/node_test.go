@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -207,7 +208,7 @@ func TestStateAfterErrors(t *testing.T) {
 func TestFullDiskComesBackByItself(t *testing.T) {
 	var free atomic.Int64
 	free.Store(1 << 30)
-	n := opened(t, Config{Free: func(string) (int64, error) { return free.Load(), nil }})
+	n := opened(t, Config{Free: func(string) (int64, int64, error) { return free.Load(), 1 << 40, nil }})
 	h := frame(t, n)
 	for _, step := range []struct {
 		free int64
@@ -222,6 +223,106 @@ func TestFullDiskComesBackByItself(t *testing.T) {
 		}
 		if want := map[State]string{OK: "[200 200 200 200 200]", ReadOnly: "[200 503 503 200 200]"}[step.want]; statuses(h) != want {
 			t.Errorf("with %d bytes free: %s, want %s", step.free, statuses(h), want)
+		}
+	}
+}
+
+// By default a volume needs as much free space as the tables take, but not more than it can
+// have: an empty one takes points, however small, and takes them again after it was full.
+func TestSmallVolume(t *testing.T) {
+	const mib = 1 << 20
+	for _, tt := range []struct {
+		set, memtable, total, least int64
+	}{
+		{0, 0, 1 << 40, 256 * mib},
+		{0, 128 * mib, 1 << 40, 256 * mib},
+		{0, 1024 * mib, 1 << 40, 2048 * mib},
+		{0, 128 * mib, 1024 * mib, 256 * mib},
+		{0, 128 * mib, 1000 * mib, 250 * mib},
+		{0, 1024 * mib, 4096 * mib, 1024 * mib},
+		{0, 128 * mib, 64 * mib, 16 * mib},
+		{0, 128 * mib, 0, 256 * mib}, // nobody knows how large it is
+		{4 * mib, 128 * mib, 1 << 40, 4 * mib},
+		{100 * mib, 128 * mib, 128 * mib, 100 * mib}, // as it was asked for
+	} {
+		n := New(Config{MinFreeBytes: tt.set, Options: sydradb.Options{MemtableBytes: tt.memtable}})
+		if got := n.leastFree(tt.total); got != tt.least {
+			t.Errorf("%+v: %d bytes", tt, got)
+		}
+	}
+
+	var free atomic.Int64
+	free.Store(64 * mib)
+	n := opened(t, Config{Free: func(string) (int64, int64, error) { return free.Load(), 64 * mib, nil }})
+	for _, step := range []struct {
+		free int64
+		want State
+	}{
+		{64 * mib, OK}, {16 * mib, OK}, {16*mib - 1, ReadOnly}, {24*mib - 1, ReadOnly}, {24 * mib, OK},
+	} {
+		free.Store(step.free)
+		if n.look(); n.Status().State != step.want {
+			t.Errorf("with %d of 64 MiB free: %+v, want %s", step.free, n.Status(), step.want)
+		}
+	}
+}
+
+// A disk that is full at the start is seen before a point is taken, and the log says what is
+// missing.
+func TestFullAtTheStart(t *testing.T) {
+	var log bytes.Buffer
+	var free atomic.Int64
+	free.Store(5)
+	n := New(Config{
+		Dir: t.TempDir(), MinFreeBytes: 100, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Free: func(string) (int64, int64, error) { return free.Load(), 1000, nil },
+	})
+	h := frame(t, n)
+	n.Hold()
+	if _, err := n.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	if got := statuses(h); got != "[200 503 503 200 200]" || n.Status().State != Starting || n.Status().Reason != "" {
+		t.Errorf("held: %s, %+v", got, n.Status())
+	}
+	n.Release()
+	if got := statuses(h); got != "[200 503 503 200 200]" || n.Status().State != ReadOnly || n.Status().Reason != "disk_full" {
+		t.Errorf("released: %s, %+v", got, n.Status())
+	}
+	const want = "from=ok to=readonly reason=disk_full free_bytes=5 wanted_bytes=150 setting=min_free_bytes"
+	if strings.Count(log.String(), want) != 1 {
+		t.Errorf("the log lacks %q:\n%s", want, &log)
+	}
+
+	free.Store(150)
+	n.look()
+	log.Reset()
+	n.Report(sydradb.ErrDiskFull) // as a quota of the user has it
+	if want := "free_bytes=150 wanted_bytes=150 setting=min_free_bytes"; !strings.Contains(log.String(), want) {
+		t.Errorf("the log lacks %q:\n%s", want, &log)
+	}
+}
+
+// What the log says of too little space names the setting that asks for more.
+func TestWhatIsMissing(t *testing.T) {
+	free := func(string) (int64, int64, error) { return 90, 1000, nil }
+	for name, tt := range map[string]struct {
+		cfg   Config
+		state State
+		stats sydradb.Stats
+		want  room
+	}{
+		"room":             {Config{MinFreeBytes: 90}, OK, sydradb.Stats{}, room{false, "min_free_bytes", 90, 135}},
+		"no room yet":      {Config{MinFreeBytes: 90}, ReadOnly, sydradb.Stats{}, room{true, "min_free_bytes", 90, 135}},
+		"a spent reserve":  {Config{MinFreeBytes: 10, Options: sydradb.Options{ReserveBytes: 64}}, ReadOnly, sydradb.Stats{State: "full"}, room{true, "reserve_bytes", 90, 128}},
+		"a small reserve":  {Config{MinFreeBytes: 60, Options: sydradb.Options{ReserveBytes: 8}}, OK, sydradb.Stats{State: "full"}, room{true, "min_free_bytes", 90, 90}},
+		"a large database": {Config{Options: sydradb.Options{MaxDiskBytes: 1600}}, OK, sydradb.Stats{DiskBytes: 1700}, room{true, "max_disk_bytes", 0, 100}},
+		"in memory":        {Config{Options: sydradb.Options{InMemory: true}}, OK, sydradb.Stats{}, room{}},
+	} {
+		tt.cfg.Free = free
+		if got := New(tt.cfg).room(tt.state, &tt.stats); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
 }
@@ -251,13 +352,14 @@ func TestMaxDiskBytes(t *testing.T) {
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var looks, free atomic.Int64
-		n := New(Config{Dir: t.TempDir(), Free: func(string) (int64, error) {
+		n := New(Config{Dir: t.TempDir(), Free: func(string) (int64, int64, error) {
 			looks.Add(1)
-			return free.Load(), nil
+			return free.Load(), 1 << 40, nil
 		}})
 		if _, err := n.Open(); err != nil {
 			t.Fatal(err)
 		}
+		looks.Store(0)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -286,9 +388,57 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// Points are taken again within five seconds of there being room, whenever that is and
+// however the server learnt that there was none; nobody has to do anything.
+func TestResumesWithinSeconds(t *testing.T) {
+	const limit, step = 5 * time.Second, 10 * time.Millisecond
+	for name, fill := range map[string]func(n *Node, free *atomic.Int64){
+		"found by a look":  func(_ *Node, free *atomic.Int64) { free.Store(0) },
+		"found by a write": func(n *Node, _ *atomic.Int64) { n.Report(sydradb.ErrDiskFull) },
+		"found by both": func(n *Node, free *atomic.Int64) {
+			free.Store(0)
+			n.Report(sydradb.ErrDiskFull)
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var free atomic.Int64
+			free.Store(1 << 40)
+			n := New(Config{Dir: t.TempDir(), Free: func(string) (int64, int64, error) { return free.Load(), 1 << 40, nil }})
+			h := frame(t, n)
+			if _, err := n.Open(); err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			var watching sync.WaitGroup
+			watching.Go(func() { n.Watch(ctx) })
+			for i := range 20 { // at ever other moments between two looks
+				time.Sleep(time.Duration(i) * 537 * time.Millisecond)
+				fill(n, &free)
+				for n.Status().State != ReadOnly {
+					time.Sleep(step)
+				}
+				time.Sleep(time.Duration(i%3) * 1300 * time.Millisecond)
+				free.Store(1 << 40)
+				began := time.Now()
+				for n.Status().State != OK && time.Since(began) <= limit {
+					time.Sleep(step)
+				}
+				if took := time.Since(began); took > limit || statuses(h) != "[200 200 200 200 200]" {
+					t.Errorf("%s, the %d. time: after %v %+v, %s", name, i, took, n.Status(), statuses(h))
+				}
+			}
+			stop()
+			watching.Wait()
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // Not to know how much is free is no reason to refuse points.
 func TestUnknownFreeSpace(t *testing.T) {
-	n := opened(t, Config{Free: func(string) (int64, error) { return 0, errors.New("no idea") }})
+	n := opened(t, Config{Free: func(string) (int64, int64, error) { return 0, 0, errors.New("no idea") }})
 	n.look()
 	n.look()
 	if n.Status().State != OK {
@@ -296,11 +446,11 @@ func TestUnknownFreeSpace(t *testing.T) {
 	}
 }
 
-func TestFreeBytes(t *testing.T) {
-	if free, err := freeBytes(t.TempDir()); err != nil || free <= 0 {
-		t.Errorf("got %d, %v", free, err)
+func TestFreeSpace(t *testing.T) {
+	if free, total, err := freeSpace(t.TempDir()); err != nil || free <= 0 || total < free {
+		t.Errorf("got %d of %d, %v", free, total, err)
 	}
-	if _, err := freeBytes(filepath.Join(t.TempDir(), "missing")); err == nil {
+	if _, _, err := freeSpace(filepath.Join(t.TempDir(), "missing")); err == nil {
 		t.Error("a directory that is missing has free space")
 	}
 }

@@ -62,7 +62,7 @@ func newServer(cfg *config.Config, opts sydradb.Options, out io.Writer) (*server
 		}
 	}
 	opts.Logger = s.logger
-	s.node = node.New(node.Config{Dir: cfg.DataDir, Options: opts, MinFreeBytes: cfg.MinFree(), Logger: s.logger})
+	s.node = node.New(node.Config{Dir: cfg.DataDir, Options: opts, MinFreeBytes: int64(cfg.MinFreeBytes), Logger: s.logger})
 	s.metrics = metrics.New(cfg.Version)
 	s.web = web.New(web.Config{
 		Limits:   cfg.Limits(),
