@@ -195,7 +195,7 @@ func benchmarkFile(b *testing.B, count, n int) {
 	b.Run("do=open", func(b *testing.B) {
 		for b.Loop() {
 			c := New(dict.New(), Options{})
-			f, err := OpenFile(fs, 1, size, c)
+			f, err := OpenFile(fs, 1, size, "", c)
 			if err != nil || c.Len() != len(all) {
 				b.Fatalf("%d series: %v", c.Len(), err)
 			}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"slices"
 
 	"github.com/sydradb/sydradb/internal/base"
@@ -26,8 +27,9 @@ type File struct {
 	name       string
 	generation uint64
 	bytes      int64
-	uncut      bool  // there may be more bytes than these
-	failed     error // sticky
+	sum        uint32 // of these bytes
+	uncut      bool   // there may be more bytes than these
+	failed     error  // sticky
 }
 
 // CreateFile makes an empty catalog file, durable with its name. A file of that
@@ -49,21 +51,25 @@ func CreateFile(fs fsys.FS, generation uint64) (*File, error) {
 }
 
 // OpenFile loads into c the first size bytes of a catalog file, which hold whole
-// frames. The series count as logged. Nothing is changed: what follows those bytes has
+// frames and have the checksum crc, if that is not "". The series count as logged. Nothing is changed: what follows those bytes has
 // to be cut off, with CutTail, before anything is appended. A missing file is an error
 // that matches io/fs.ErrNotExist; a damaged frame, or a file that is too short, a
 // base.CorruptionError. After an error c holds some of the series and is of no use.
-func OpenFile(fs fsys.FS, generation uint64, size int64, c *Catalog) (*File, error) {
+func OpenFile(fs fsys.FS, generation uint64, size int64, crc string, c *Catalog) (*File, error) {
 	name := base.CatalogFile(generation)
 	f, err := fs.OpenAppend(name)
 	if err != nil {
 		return nil, err
 	}
 	l := loader{c: c}
-	if err := scan(f, name, size, func(_ int64, payload []byte) error { return l.load(payload) }); err != nil {
+	sum, err := scan(f, name, size, func(_ int64, payload []byte) error { return l.load(payload) })
+	if err == nil {
+		err = verify(name, sum, crc)
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &File{f: f, name: name, generation: generation, bytes: size, uncut: true}, nil
+	return &File{f: f, name: name, generation: generation, bytes: size, sum: sum, uncut: true}, nil
 }
 
 // CutTail cuts off what follows the bytes that were loaded, durably. Without a tail it
@@ -92,6 +98,9 @@ func (f *File) Generation() uint64 { return f.generation }
 // all that was appended.
 func (f *File) Bytes() int64 { return f.bytes }
 
+// CRC returns the checksum of these bytes, as a later OpenFile takes it.
+func (f *File) CRC() string { return formatCRC(f.sum) }
+
 // Append writes what c knows of the given series to the end of the file, syncs it, and
 // returns its new length. Ordinals may come in any order and twice; unknown ones are
 // left out. c is locked for one frame at a time. On an error nothing counts as
@@ -110,24 +119,26 @@ func (f *File) Append(c *Catalog, ordinals []base.Ordinal) (bytes int64, err err
 	if len(ordinals) == 0 {
 		return f.bytes, nil
 	}
-	written, err := f.write(c, ordinals)
+	written, sum, err := f.write(c, ordinals)
 	if err != nil {
 		return f.bytes, f.cutBack(err)
 	}
 	if f.generation > 1 && plant.Bug(plant.GenerationUnsynced) || plant.Bug(plant.CatalogUnsynced) {
-		f.bytes += written
+		f.bytes, f.sum = f.bytes+written, sum
 		return f.bytes, nil
 	}
 	if err := f.f.Sync(); err != nil {
 		return f.bytes, f.fail(err)
 	}
-	f.bytes += written
+	f.bytes, f.sum = f.bytes+written, sum
 	return f.bytes, nil
 }
 
-// write appends frames, first those with ids, and returns their length.
-func (f *File) write(c *Catalog, ordinals []base.Ordinal) (written int64, err error) {
+// write appends frames, first those with ids, and returns their length, and the checksum
+// of the file with them.
+func (f *File) write(c *Catalog, ordinals []base.Ordinal) (written int64, sum uint32, err error) {
 	var buf []byte
+	sum = f.sum
 	for _, payload := range []func([]byte, []base.Ordinal) ([]byte, int){c.appendIDs, c.appendNames} {
 		for rest := ordinals; len(rest) > 0; {
 			var taken int
@@ -142,12 +153,13 @@ func (f *File) write(c *Catalog, ordinals []base.Ordinal) (written int64, err er
 				err = errors.New("short write")
 			}
 			if err != nil {
-				return written, err
+				return written, sum, err
 			}
+			sum = crc32.Update(sum, castagnoli, buf)
 			buf = buf[:0]
 		}
 	}
-	return written, nil
+	return written, sum, nil
 }
 
 // appendFrame appends one frame with what payload makes of the first ordinals, and

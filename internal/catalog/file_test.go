@@ -70,7 +70,7 @@ func TestFileRoundTrip(t *testing.T) {
 		mixed(t, c)
 		size := save(t, fs, c)
 		again := create()
-		f, err := OpenFile(fs, 1, size, again)
+		f, err := OpenFile(fs, 1, size, "", again)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +101,7 @@ func TestFileRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		third := create()
-		if err := Load(fs, base.CatalogFile(1), size, third); err != nil {
+		if err := Load(fs, base.CatalogFile(1), size, "", third); err != nil {
 			t.Fatal(err)
 		}
 		if !sameSeries(everything(third), everything(again)) {
@@ -129,7 +129,7 @@ func TestNameComesLater(t *testing.T) {
 	}
 	for size, name := range map[int64]string{before: "", after: "a"} {
 		again := newCatalog()
-		if err := Load(fs, "CATALOG.1", size, again); err != nil || again.Name(o) != name || len(tagsAt(again, o)) != 1 {
+		if err := Load(fs, "CATALOG.1", size, "", again); err != nil || again.Name(o) != name || len(tagsAt(again, o)) != 1 {
 			t.Errorf("at %d bytes: name %q, %v", size, again.Name(o), err)
 		}
 		if err := again.Verify(); err != nil {
@@ -149,7 +149,7 @@ func TestCutTail(t *testing.T) {
 	h.Write([]byte("half a frame"))
 	h.Close()
 	again := newCatalog()
-	f, err := OpenFile(fs, 1, size, again)
+	f, err := OpenFile(fs, 1, size, "", again)
 	if err != nil || again.Len() != 1 {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestCutTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	third := newCatalog()
-	if err := Load(fs, "CATALOG.1", -1, third); err != nil || third.Len() != 2 {
+	if err := Load(fs, "CATALOG.1", -1, "", third); err != nil || third.Len() != 2 {
 		t.Errorf("%d series of %d bytes: %v", third.Len(), size, err)
 	}
 }
@@ -193,7 +193,7 @@ func TestDamage(t *testing.T) {
 		if err := fsys.WriteFileAtomic(bad, "CATALOG.1", data); err != nil {
 			t.Fatal(err)
 		}
-		_, err := OpenFile(bad, 1, size, newNarrow(5))
+		_, err := OpenFile(bad, 1, size, "", newNarrow(5))
 		var damage *base.CorruptionError
 		if !errors.As(err, &damage) || damage.File != "CATALOG.1" || damage.Offset < 0 || damage.Offset >= size {
 			t.Fatalf("%s: %v", what, err)
@@ -208,10 +208,10 @@ func TestDamage(t *testing.T) {
 		flipped[i] ^= 1 << (i % 8)
 		check(fmt.Sprint("flipped at ", i), flipped)
 	}
-	if _, err := OpenFile(fs, 2, 0, newCatalog()); !errors.Is(err, iofs.ErrNotExist) {
+	if _, err := OpenFile(fs, 2, 0, "", newCatalog()); !errors.Is(err, iofs.ErrNotExist) {
 		t.Errorf("a missing generation: %v", err)
 	}
-	if _, err := OpenFile(fs, 1, size-1, newNarrow(5)); !errors.Is(err, base.ErrCorrupt) {
+	if _, err := OpenFile(fs, 1, size-1, "", newNarrow(5)); !errors.Is(err, base.ErrCorrupt) {
 		t.Errorf("a length within a frame: %v", err)
 	}
 }
@@ -233,7 +233,7 @@ func TestFramesAreFilled(t *testing.T) {
 	}
 	defer h.Close()
 	var data frameData
-	err = scan(h, "CATALOG.1", size, func(_ int64, payload []byte) error {
+	_, err = scan(h, "CATALOG.1", size, func(_ int64, payload []byte) error {
 		if err := data.decode(string(payload)); err != nil {
 			return err
 		}
@@ -250,7 +250,7 @@ func TestFramesAreFilled(t *testing.T) {
 		t.Errorf("%d frames, %d of them full: %v", frames, full, err)
 	}
 	again := newCatalog()
-	if err := Load(fs, "CATALOG.1", size, again); err != nil || !sameSeries(everything(again), everything(c)) {
+	if err := Load(fs, "CATALOG.1", size, "", again); err != nil || !sameSeries(everything(again), everything(c)) {
 		t.Errorf("%d series came back: %v", again.Len(), err)
 	}
 }
@@ -327,7 +327,7 @@ func TestAppendUnderFaults(t *testing.T) {
 				t.Errorf("operation %d: a file that failed goes on: %v, %v", failAt, err1, err2)
 			}
 			again := newCatalog()
-			if err := Load(fs, "CATALOG.1", f.Bytes(), again); err != nil {
+			if err := Load(fs, "CATALOG.1", f.Bytes(), "", again); err != nil {
 				t.Fatalf("operation %d: %v", failAt, err)
 			}
 			if again.Known(a) != (err1 == nil) || again.Known(b) != (err2 == nil) {
@@ -379,7 +379,7 @@ func TestAppendIsDurable(t *testing.T) {
 		}
 		clone := fs.CrashClone(rand.New(rand.NewPCG(1, uint64(i))), 0)
 		again := newCatalog()
-		if _, err := OpenFile(clone, 1, size, again); err != nil || again.Len() != i+1 {
+		if _, err := OpenFile(clone, 1, size, "", again); err != nil || again.Len() != i+1 {
 			t.Errorf("%d series after a power cut: %v", again.Len(), err)
 		}
 	}
@@ -433,5 +433,47 @@ func TestLoadContradictions(t *testing.T) {
 	l := loader{c: newCatalog()}
 	if err := l.load(frames(a)[1]); err != nil || l.c.ID(1) != KeyID([]byte("a|{}")) {
 		t.Errorf("id %x: %v", uint64(l.c.ID(1)), err)
+	}
+}
+
+// TestForeignFile opens a sound file of the same length that is not the one meant.
+func TestForeignFile(t *testing.T) {
+	files := make([]*fsys.Mem, 2)
+	crcs := make([]string, 2)
+	var size int64
+	for i, name := range []string{"mine", "hers"} {
+		files[i] = fsys.NewMem()
+		c := newCatalog()
+		f, err := CreateFile(files[i], 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.CRC() != CRC(nil) {
+			t.Errorf("an empty file has the checksum %s", f.CRC())
+		}
+		for _, host := range []string{"a", "b"} { // two appends continue one checksum
+			if size, err = f.Append(c, []base.Ordinal{resolve(t, c, name, "host", host)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		crcs[i] = f.CRC()
+		data, err := fsys.ReadFile(files[i], "CATALOG.1")
+		if err != nil || int64(len(data)) != size || CRC(data) != f.CRC() {
+			t.Fatalf("%d bytes, %v, checksum %s, want %s", len(data), err, f.CRC(), CRC(data))
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, fs := range files {
+		for j, crc := range crcs {
+			_, opening := OpenFile(fs, 1, size, crc, newCatalog())
+			loading := Load(fs, "CATALOG.1", size, crc, newCatalog())
+			for _, err := range []error{opening, loading} {
+				if i == j && err != nil || i != j && !errors.Is(err, base.ErrCorrupt) {
+					t.Errorf("file %d with the checksum of %d: %v", i, j, err)
+				}
+			}
+		}
 	}
 }

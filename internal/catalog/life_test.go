@@ -310,7 +310,7 @@ func TestLaterLives(t *testing.T) {
 			t.Fatal(err)
 		}
 		loaded := newCatalog()
-		if err := Load(fs, base.CatalogFile(1), size, loaded); err != nil || loaded.Dead() != len(c.void) {
+		if err := Load(fs, base.CatalogFile(1), size, "", loaded); err != nil || loaded.Dead() != len(c.void) {
 			t.Errorf("%s: %d dead in the file, %v", c.what, loaded.Dead(), err)
 		}
 		if !sameSeries(everything(loaded), everything(cat)) {
@@ -355,7 +355,7 @@ func TestSparseOrdinals(t *testing.T) {
 		t.Fatal(err)
 	}
 	loaded := newCatalog()
-	if err := Load(fs, base.CatalogFile(2), size, loaded); err != nil {
+	if err := Load(fs, base.CatalogFile(2), size, "", loaded); err != nil {
 		t.Fatal(err)
 	}
 	for what, c := range map[string]*Catalog{"made": c, "loaded": loaded, "renewed": loaded.Renew(dict.New())} {
@@ -550,7 +550,7 @@ func TestLivesAgainstMaps(t *testing.T) {
 			},
 			"reload": func(t *rapid.T) {
 				again := New(dict.New(), l.opts)
-				if err := Load(l.fs, base.CatalogFile(l.file.Generation()), l.file.Bytes(), again); err != nil {
+				if err := Load(l.fs, base.CatalogFile(l.file.Generation()), l.file.Bytes(), "", again); err != nil {
 					t.Fatal(err)
 				}
 				l.checkHolds(t, "file", again, func(o base.Ordinal) bool {
@@ -649,7 +649,7 @@ func TestConcurrentLives(t *testing.T) {
 	})
 	wg.Wait()
 	again := newCatalog()
-	if err := Load(fs, base.CatalogFile(1), file.Bytes(), again); err != nil {
+	if err := Load(fs, base.CatalogFile(1), file.Bytes(), "", again); err != nil {
 		t.Error(err)
 	}
 	old := c

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"hash/crc32"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/blocks"
@@ -22,7 +23,7 @@ func Scan(fs fsys.FS, path string, size int64, fn func(offset int64, regs []base
 	var data frameData
 	var ids blocks.Array[idEntry] // by ordinal
 	var stopped error             // what fn said: not damage
-	err := readFrames(fs, path, size, func(offset int64, payload []byte) error {
+	_, err := readFrames(fs, path, size, func(offset int64, payload []byte) error {
 		if err := data.decode(string(payload)); err != nil {
 			return err
 		}
@@ -65,59 +66,82 @@ func (f *frameData) registrations(ids *blocks.Array[idEntry]) []base.Registratio
 }
 
 // Load puts the series in the first size bytes of a catalog file, -1 for the whole
-// file, into c, and changes nothing on disk. Errors are those of OpenFile.
-func Load(fs fsys.FS, path string, size int64, c *Catalog) error {
+// file, into c, and changes nothing on disk. Errors, and crc, are those of OpenFile.
+func Load(fs fsys.FS, path string, size int64, crc string, c *Catalog) error {
 	l := loader{c: c}
-	return readFrames(fs, path, size, func(_ int64, payload []byte) error { return l.load(payload) })
+	sum, err := readFrames(fs, path, size, func(_ int64, payload []byte) error { return l.load(payload) })
+	if err != nil {
+		return err
+	}
+	return verify(path, sum, crc)
+}
+
+// castagnoli is the polynomial of the checksum of a file.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// CRC returns the checksum of the bytes of a catalog, as OpenFile takes it.
+func CRC(data []byte) string { return formatCRC(crc32.Checksum(data, castagnoli)) }
+
+func formatCRC(sum uint32) string { return fmt.Sprintf("%08x", sum) }
+
+// verify returns the error for a file whose frames are sound, and whose checksum is not
+// the one that is wanted, if any is: they are those of another file.
+func verify(path string, sum uint32, want string) error {
+	if got := formatCRC(sum); want != "" && got != want {
+		return damage(path, base.WholeFile, fmt.Errorf("checksum %s, want %s: it may be that of another database, or of another time", got, want))
+	}
+	return nil
 }
 
 // readFrames is scan over a file to be opened and closed.
-func readFrames(fs fsys.FS, path string, size int64, fn func(offset int64, payload []byte) error) error {
+func readFrames(fs fsys.FS, path string, size int64, fn func(offset int64, payload []byte) error) (sum uint32, err error) {
 	f, err := fs.Open(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer f.Close()
 	return scan(f, path, size, fn)
 }
 
 // scan calls fn with each payload in the first size bytes of a file, -1 for all of it.
-// The bytes are valid until fn returns. Its error is taken for damage of the frame.
-func scan(f fsys.File, path string, size int64, fn func(offset int64, payload []byte) error) error {
+// The bytes are valid until fn returns. Its error is taken for damage of the frame. It
+// returns the checksum of all that it read.
+func scan(f fsys.File, path string, size int64, fn func(offset int64, payload []byte) error) (sum uint32, err error) {
 	has, err := f.Size()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if size < 0 {
 		size = has
 	}
 	if has < size {
-		return damage(path, has, fmt.Errorf("the file ends before byte %d", size))
+		return 0, damage(path, has, fmt.Errorf("the file ends before byte %d", size))
 	}
 	r := window{f: f, size: size}
 	for offset := int64(0); offset < size; {
 		head, err := r.at(offset, 4)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		n, err := frame.PayloadLen(head)
 		if err != nil {
-			return damage(path, offset, err)
+			return 0, damage(path, offset, err)
 		}
 		whole, err := r.at(offset, n+frame.Overhead)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		payload, _, err := frame.Next(whole)
 		if err == nil {
 			err = fn(offset, payload)
 		}
 		if err != nil {
-			return damage(path, offset, err)
+			return 0, damage(path, offset, err)
 		}
+		sum = crc32.Update(sum, castagnoli, whole)
 		offset += int64(n + frame.Overhead)
 	}
-	return nil
+	return sum, nil
 }
 
 func damage(path string, offset int64, err error) error {

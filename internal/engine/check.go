@@ -268,7 +268,7 @@ func (c *checker) checkCatalog() {
 	}
 	file := base.CatalogFile(at.Generation)
 	c.count(file)
-	err := catalog.Load(c.fs, file, at.Bytes, c.catalog)
+	err := catalog.Load(c.fs, file, at.Bytes, at.CRC, c.catalog)
 	if c.fault(file, err) {
 		c.known, c.damage.catalog = false, true
 		return

@@ -66,7 +66,7 @@ func create(fs fsys.FS, now time.Time) error {
 // firstEdit is the first line of MANIFEST.
 func firstEdit(now time.Time) manifest.Edit {
 	ms := max(now.UnixMilli(), 0)
-	return manifest.Edit{Wall: ms, NextMS: ms, Catalog: manifest.Catalog{Generation: firstGeneration}}
+	return manifest.Edit{Wall: ms, NextMS: ms, Catalog: manifest.Catalog{Generation: firstGeneration, CRC: catalog.CRC(nil)}}
 }
 
 // clearUnfinished removes what an attempt has left that ended before FORMAT had its

@@ -142,7 +142,7 @@ func (l *ledger) commitLocked(ms int64, e manifest.Edit, publish func()) error {
 // appendLocked writes one line. Requires: l.mu.
 func (l *ledger) appendLocked(e manifest.Edit) error {
 	e.Wall = max(l.now().UnixMilli(), 0)
-	e.Catalog = manifest.Catalog{Generation: l.catalog.Generation(), Bytes: l.catalog.Bytes()}
+	e.Catalog = manifest.Catalog{Generation: l.catalog.Generation(), Bytes: l.catalog.Bytes(), CRC: l.catalog.CRC()}
 	err := l.reserve.try("an edit of MANIFEST", func() error { return l.manifest.Append(e) })
 	if errors.Is(err, manifest.ErrFailed) {
 		return l.failLocked(err)

@@ -138,7 +138,7 @@ func (r *recovery) readManifest() (err error) {
 // openCatalog loads the series that MANIFEST vouches for.
 func (r *recovery) openCatalog() error {
 	at := r.read.Catalog
-	file, err := catalog.OpenFile(r.fs, at.Generation, at.Bytes, r.reg.now().catalog)
+	file, err := catalog.OpenFile(r.fs, at.Generation, at.Bytes, at.CRC, r.reg.now().catalog)
 	if errors.Is(err, iofs.ErrNotExist) {
 		return &base.CorruptionError{File: base.CatalogFile(at.Generation), Offset: base.WholeFile, Err: errors.New("missing")}
 	}

@@ -60,7 +60,8 @@ func mustExist(fs fsys.FS) error {
 func (l *loader) loadHeld(h *held) (last base.LSN, err error) {
 	l.uuid, l.read = h.uuid, h.state
 	cat := l.reg.now().catalog
-	if err := catalog.Load(l.fs, base.CatalogFile(l.read.Catalog.Generation), l.read.Catalog.Bytes, cat); err != nil {
+	at := l.read.Catalog
+	if err := catalog.Load(l.fs, base.CatalogFile(at.Generation), at.Bytes, at.CRC, cat); err != nil {
 		return 0, err
 	}
 	if err := l.loadDeletes(); err != nil {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
-	"github.com/sydradb/sydradb/internal/manifest"
 )
 
 var errApplied = errors.New("this repair has been applied, or has failed")
@@ -114,8 +113,8 @@ func (r *Repair) applyCatalog(context.Context) error {
 	if c.generation == 0 {
 		return nil
 	}
-	n, err := r.writeCatalog()
-	r.first.Catalog = manifest.Catalog{Generation: c.generation, Bytes: n}
+	at, err := r.writeCatalog()
+	r.first.Catalog = at
 	if err != nil || c.source == "" {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/sydradb/sydradb/internal/dict"
 	"github.com/sydradb/sydradb/internal/frame"
 	"github.com/sydradb/sydradb/internal/fsys"
+	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/segment"
 )
 
@@ -43,11 +44,11 @@ func (r *Repair) loadCatalog() error {
 	if err != nil {
 		return err
 	}
+	if limit >= 0 && isAnother(data, limit, r.check.state.Catalog.CRC) {
+		c.lostBytes = int64(len(data))
+		return nil
+	}
 	if limit >= 0 && limit < int64(len(data)) {
-		if isAnother(data, limit) {
-			c.lostBytes = int64(len(data))
-			return nil
-		}
 		data = data[:limit]
 	}
 	for len(data) > 0 {
@@ -65,10 +66,14 @@ func (r *Repair) loadCatalog() error {
 }
 
 // isAnother reports whether a catalog is that of another database: all of it is sound, but
-// no frame ends where one did when MANIFEST said so. To take its ordinals for those in the
-// log would give points to series that they are not of.
-func isAnother(data []byte, limit int64) bool {
-	ends := false
+// no frame ends where one did when MANIFEST said so, or what ends there has another
+// checksum. To take its ordinals for those in the log would give points to series that
+// they are not of.
+func isAnother(data []byte, limit int64, crc string) bool {
+	if limit > int64(len(data)) {
+		return false // what there is may be the beginning of ours
+	}
+	ends := limit == 0
 	for at := 0; at < len(data); {
 		n := frameLen(data[at:])
 		if n == 0 {
@@ -77,7 +82,7 @@ func isAnother(data []byte, limit int64) bool {
 		at += n
 		ends = ends || int64(at) == limit
 	}
-	return !ends
+	return !ends || crc != "" && catalog.CRC(data[:limit]) != crc
 }
 
 // catalogSource returns the file that frames are taken from, "" if there is none: that of
@@ -153,7 +158,7 @@ func loadFrame(data []byte, c *catalog.Catalog) error {
 	if err := fsys.WriteFileUnlisted(fs, name, data); err != nil {
 		return err
 	}
-	return catalog.Load(fs, name, -1, c)
+	return catalog.Load(fs, name, -1, "", c)
 }
 
 // planCatalog plans a new generation if series of the old one are lost, or were never in
@@ -261,13 +266,13 @@ func (r *Repair) addStrangers() error {
 	return nil
 }
 
-// writeCatalog writes the new generation, whole or not at all, and returns its length.
-func (r *Repair) writeCatalog() (int64, error) {
+// writeCatalog writes the new generation, whole or not at all, and returns what MANIFEST is to say of it.
+func (r *Repair) writeCatalog() (at manifest.Catalog, err error) {
 	c := &r.catalog
 	mem := fsys.NewMem()
 	f, err := catalog.CreateFile(mem, c.generation)
 	if err != nil {
-		return 0, err
+		return at, err
 	}
 	var all []base.Ordinal
 	for o := range c.series.Living() {
@@ -275,14 +280,15 @@ func (r *Repair) writeCatalog() (int64, error) {
 	}
 	n, err := f.Append(c.series, all)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return 0, err
+		return at, err
 	}
 	name := base.CatalogFile(c.generation)
 	data, err := fsys.ReadFile(mem, name)
 	if err != nil {
-		return 0, err
+		return at, err
 	}
-	return n, fsys.WriteFileAtomic(r.fs, name, data)
+	at = manifest.Catalog{Generation: c.generation, Bytes: n, CRC: f.CRC()}
+	return at, fsys.WriteFileAtomic(r.fs, name, data)
 }
 
 // keep puts a copy of a file into the quarantine before it is written anew. A file that

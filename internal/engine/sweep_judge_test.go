@@ -122,7 +122,7 @@ func (s *specimen) judgeAnswers(d *damage, got answers, err error) error {
 	switch {
 	case err != nil && !isNamed(err):
 		return fmt.Errorf("not a named error: %w", err)
-	case err != nil || got.equal(s.want) || s.mayDiffer(d) || s.mayConfuse(d):
+	case err != nil || got.equal(s.want) || s.mayDiffer(d):
 		return nil
 	case s.mayForgetHorizons(d) && s.want.samePoints(s.expire(got.points)):
 		return nil
@@ -231,8 +231,6 @@ func (s *specimen) harmless(d *damage) bool {
 			}
 		}
 		return true
-	case "CATALOG":
-		return s.mayConfuse(d)
 	case base.ManifestFile:
 		// The last line, that of the close, is one whose loss changes no answer.
 		return d.what == "stale" || d.what == "cut" && strings.HasSuffix(text[:at], "\n")
@@ -380,15 +378,14 @@ func (s *specimen) judgeRepaired(d *damage, got pointsByID) error {
 	return nil
 }
 
-// mayConfuse reports whether the catalog is of another database, and nothing shows that:
-// frames of it end where MANIFEST says that ours do, or it might be what is left of ours.
-// Its ordinals are those of other series.
+// mayConfuse reports whether the catalog is of another database, and a repair cannot tell:
+// it might be what is left of ours. Its ordinals are those of other series.
 func (s *specimen) mayConfuse(d *damage) bool {
 	if fileKind(d.file) != "CATALOG" || d.what != "foreign" {
 		return false
 	}
 	data, limit := d.files[0].data, s.state.Catalog.Bytes
-	return int64(len(data)) <= limit || !isAnother(data, limit)
+	return int64(len(data)) < limit
 }
 
 // mayComeBack reports whether the damage may have taken a deletion, or a horizon: that of

@@ -78,6 +78,8 @@ func (s *State) checkNumbers(e *Edit) error {
 		e.Catalog.Generation == s.Catalog.Generation && e.Catalog.Bytes < s.Catalog.Bytes:
 		return fmt.Errorf("catalog goes back from %d bytes of generation %d to %d of %d",
 			s.Catalog.Bytes, s.Catalog.Generation, e.Catalog.Bytes, e.Catalog.Generation)
+	case e.Catalog.CRC != "" && !isCRC(e.Catalog.CRC):
+		return fmt.Errorf("crc of the catalog %q is not %d hex digits", e.Catalog.CRC, crcDigits)
 	case e.LastLSN != 0 && (e.LastLSN < e.FlushedLSN || e.LastLSN > maxLSN):
 		return fmt.Errorf("last_lsn %d with flushed_lsn %d", e.LastLSN, e.FlushedLSN)
 	}

@@ -70,11 +70,13 @@ type DeleteFile struct {
 	BLAKE3  string   `json:"blake3"`
 }
 
-// Catalog is a position in the catalog: the generation of the file that counts, and
-// how many of its bytes do. What lies beyond comes again from the log.
+// Catalog is a position in the catalog: the generation of the file that counts, how many
+// of its bytes do, and their checksum, which tells the catalog of another database from
+// ours. What lies beyond comes again from the log.
 type Catalog struct {
 	Generation uint64 `json:"generation"`
 	Bytes      int64  `json:"bytes"`
+	CRC        string `json:"crc,omitempty"` // CRC-32C of the bytes, 8 hex digits; "" in lines of before
 }
 
 // Edit is one line of MANIFEST. Its numbers replace those of the edit before, its lists
@@ -144,7 +146,7 @@ func (e *Entry) validateKind() error {
 		if e.SeriesID != 0 || e.Segments > maxSegments || e.Count < e.Segments || e.Count > maxPackPoints {
 			return fmt.Errorf("a pack of series %d with %d points of %d series", e.SeriesID, e.Count, e.Segments)
 		}
-		if len(e.FooterCRC) != crcDigits || !all(e.FooterCRC, isHex) {
+		if !isCRC(e.FooterCRC) {
 			return fmt.Errorf("footer_crc %q is not %d hex digits", e.FooterCRC, crcDigits)
 		}
 		each = (e.Count + e.Segments - 1) / e.Segments // one series has so many or more
@@ -217,3 +219,6 @@ func all(s string, in func(byte) bool) bool {
 func isDigit(c byte) bool    { return '0' <= c && c <= '9' }
 func isHex(c byte) bool      { return isDigit(c) || 'a' <= c && c <= 'f' }
 func isNameByte(c byte) bool { return isHex(c) || c == '-' }
+
+// isCRC reports whether s may be a checksum: hex digits, as many as one has.
+func isCRC(s string) bool { return len(s) == crcDigits && all(s, isHex) }

@@ -18,7 +18,7 @@ import (
 //	 "wall":1700000000123,                       Unix ms
 //	 "next_ms":1700000000124,
 //	 "flushed_lsn":4711,
-//	 "catalog":{"generation":1,"bytes":65536},
+//	 "catalog":{"generation":1,"bytes":65536,"crc":"5a0f21c7"},
 //	 "add":[entry,...,delete file,...],          left out if empty
 //	 "remove":["segments/0/1-0-9-5.seg",...],    left out if empty
 //	 "horizon":{"":0,"weather":3600000000000},   left out if empty
@@ -76,6 +76,11 @@ func appendLine(dst []byte, e *Edit) (line []byte, crc string) {
 	dst = appendUint(dst, `,"flushed_lsn":`, uint64(e.FlushedLSN))
 	dst = appendUint(dst, `,"catalog":{"generation":`, e.Catalog.Generation)
 	dst = appendInt(dst, `,"bytes":`, e.Catalog.Bytes)
+	if e.Catalog.CRC != "" {
+		dst = append(dst, `,"crc":"`...)
+		dst = append(dst, e.Catalog.CRC...)
+		dst = append(dst, '"')
+	}
 	dst = append(dst, '}')
 	if len(e.Add)+len(e.AddDeletes) > 0 {
 		dst = append(dst, `,"add":`...)

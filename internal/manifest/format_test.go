@@ -281,3 +281,27 @@ func TestValidPath(t *testing.T) {
 		}
 	}
 }
+
+// TestCatalogChecksum writes lines with the checksum of the catalog, which those of before
+// lack, and with one that none can be.
+func TestCatalogChecksum(t *testing.T) {
+	for crc, ok := range map[string]bool{"": true, "00000000": true, "5a0f21c7": true, "5A0F21C7": false, "5a0f21c": false} {
+		fs := fsys.NewMem()
+		log, err := Create(fs, Edit{Catalog: Catalog{Generation: 1, Bytes: 7, CRC: crc}})
+		if !ok {
+			if err == nil {
+				t.Errorf("crc %q was taken", crc)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if s, _, err := Read(fs, base.ManifestFile); err != nil || s.Catalog.CRC != crc {
+			t.Errorf("crc %q came back as %q, %v", crc, s.Catalog.CRC, err)
+		}
+	}
+}

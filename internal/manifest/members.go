@@ -50,8 +50,9 @@ const (
 const (
 	generationMember = 1 << iota
 	catalogBytesMember
+	catalogCRCMember
 
-	catalogMembers = catalogBytesMember<<1 - 1
+	catalogMembers = catalogCRCMember - 1
 )
 
 // edit reads an edit, appending to its lists.
@@ -119,11 +120,14 @@ func (p *parser) catalog() (c Catalog) {
 		case "bytes":
 			p.once(&seen, catalogBytesMember)
 			c.Bytes = int64(p.uint(math.MaxInt64))
+		case "crc":
+			p.once(&seen, catalogCRCMember)
+			c.CRC = string(p.string())
 		default:
 			p.unknown(key)
 		}
 	}
-	p.exactly(seen, catalogMembers)
+	p.exactly(seen&catalogMembers, catalogMembers)
 	return c
 }
 

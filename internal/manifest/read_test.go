@@ -42,7 +42,7 @@ func TestReadAddsUp(t *testing.T) {
 		t.Errorf("live %+v\nwant %+v", s.Live, want)
 	}
 	if s.LastEdit != 10 || s.FlushedLSN != 20 || s.LastLSN != 25 || s.NextMS != 1_700_000_000_002 ||
-		s.Catalog != (Catalog{1, 200}) || s.V0 {
+		s.Catalog != (Catalog{Generation: 1, Bytes: 200}) || s.V0 {
 		t.Errorf("state %s", describe(&s, true))
 	}
 	if !slices.Equal(s.Owed(), paths(0, 1)) {

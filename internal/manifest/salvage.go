@@ -157,10 +157,10 @@ func (s *Salvage) part(text []byte, offset int64) {
 func possible(text []byte) bool {
 	var e Edit
 	sum, found := bytes.CutPrefix(text[max(0, len(text)-crcTail):], []byte(crcMember))
-	if !found || len(sum) < crcDigits || !all(string(sum[:crcDigits]), isHex) {
+	if !found || len(sum) < crcDigits || !isCRC(string(sum[:crcDigits])) {
 		return false
 	}
-	if decodeEdit(text, &e) != nil || e.Prev != "" && (len(e.Prev) != crcDigits || !all(e.Prev, isHex)) {
+	if decodeEdit(text, &e) != nil || e.Prev != "" && !isCRC(e.Prev) || e.Catalog.CRC != "" && !isCRC(e.Catalog.CRC) {
 		return false
 	}
 	var s State
