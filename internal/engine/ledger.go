@@ -132,7 +132,7 @@ func (l *ledger) commitLocked(ms int64, e manifest.Edit, publish func()) error {
 			// What was published stands: the edit is on disk.
 			_ = l.failLocked(err)
 		} else if err != nil {
-			l.logger.Warn("cannot rewrite MANIFEST; it stays as it is", "error", err)
+			l.logger.Warn("cannot rewrite MANIFEST; trying again after the next edit", "error", err)
 		}
 	}
 	l.sizes.manifest.Store(l.manifest.State().Bytes)
@@ -251,9 +251,9 @@ func (l *ledger) syncDirs(paths []string) error {
 }
 
 // unlink removes files that MANIFEST has ceased to name and that nobody reads, and takes
-// note of it there. What cannot be removed stays owed. A failed sync is for good, as in
-// syncDirs: a flush may have put names into the same directory, which its own sync would
-// then seem to save.
+// note of it there. What cannot be removed stays owed, as does what was in a directory that
+// cannot be opened. A failed sync is for good, as in syncDirs: a flush may have put names
+// into the same directory, which its own sync would then seem to save.
 func (l *ledger) unlink(paths []string) error {
 	var done []string
 	dirs := make(map[string]struct{})
@@ -266,9 +266,15 @@ func (l *ledger) unlink(paths []string) error {
 		dirs[path.Dir(p)] = struct{}{}
 	}
 	for dir := range dirs {
-		if err := l.fs.SyncDir(dir); err != nil {
-			return l.fail(fmt.Errorf("sync %q after removals: %w", dir, err))
+		err := l.fs.SyncDir(dir)
+		if err == nil {
+			continue
 		}
+		err = fmt.Errorf("sync %q after removals: %w", dir, err)
+		if errors.Is(err, fsys.ErrTooManyFiles) {
+			return err
+		}
+		return l.fail(err)
 	}
 	l.removeEmpty(dirs)
 	l.mu.Lock()

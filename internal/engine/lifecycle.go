@@ -7,6 +7,7 @@ import (
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/catalog"
 	"github.com/sydradb/sydradb/internal/dict"
+	"github.com/sydradb/sydradb/internal/fsys"
 	"github.com/sydradb/sydradb/internal/manifest"
 	"github.com/sydradb/sydradb/internal/segment"
 	"github.com/sydradb/sydradb/internal/tags"
@@ -197,8 +198,9 @@ func (l *ledger) nextGeneration(c *catalog.Catalog, living func() []base.Ordinal
 	}
 	old := l.catalog
 	next, err := catalog.CreateFile(l.fs, old.Generation()+1)
-	if errors.Is(err, catalog.ErrFailed) {
-		// Another attempt would find the name there, and no sync would save it any more.
+	if errors.Is(err, catalog.ErrFailed) && !errors.Is(err, fsys.ErrTooManyFiles) {
+		// Another attempt would find the name there, and no sync would save it any more;
+		// unless the directory was not even opened.
 		return l.failLocked(err)
 	}
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -163,6 +165,108 @@ func TestFailedSyncOfGeneration(t *testing.T) {
 	}
 	if n := countPoints(t, again, Query{Start: base.MinTime, End: base.MaxTime}); n != 1 {
 		t.Errorf("%d points, want 1", n)
+	}
+}
+
+// TestUpkeepWaitsForDescriptors lets directories not be opened for want of descriptors, for a
+// while: after files were removed, for a new CATALOG, and for a MANIFEST that is written anew
+// after each edit. Nothing has failed then, and all of it is done later.
+func TestUpkeepWaitsForDescriptors(t *testing.T) {
+	hooked := func(t *testing.T, fs *fsys.Mem, hits func(op fsys.Op) bool, do func()) {
+		t.Helper()
+		var hit atomic.Bool
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if hits(op) {
+				hit.Store(true)
+				return fsys.Fault{Err: fsys.ErrTooManyFiles}
+			}
+			return fsys.Fault{}
+		})
+		do()
+		synctest.Wait()
+		fs.SetHook(nil)
+		if !hit.Load() {
+			t.Error("nothing failed")
+		}
+	}
+	isRoot := func(op fsys.Op) bool { return op.Kind == fsys.OpSyncDir && path.Clean(op.Path) == "." }
+	for name, work := range map[string]func(t *testing.T, fs *fsys.Mem, e *Engine){
+		"rewrite": func(t *testing.T, fs *fsys.Mem, e *Engine) {
+			put(t, e, resolve(t, e, "a"), 2, 1)
+			hooked(t, fs, isRoot, func() {
+				flush(t, e) // its edit is on disk
+				put(t, e, resolve(t, e, "a"), 3, 1)
+				if err := e.Flush(t.Context()); !errors.Is(err, fsys.ErrTooManyFiles) {
+					t.Errorf("the next flush: %v", err)
+				}
+			})
+			time.Sleep(2 * flushRetryWait)
+			flush(t, e)
+		},
+		"generation": func(t *testing.T, fs *fsys.Mem, e *Engine) {
+			// Only once CATALOG is being made: MANIFEST has synced the same directory before.
+			next, made := base.CatalogFile(firstGeneration+1), atomic.Bool{}
+			hits := func(op fsys.Op) bool {
+				if op.Kind == fsys.OpCreate && op.Path == next {
+					made.Store(true)
+				}
+				return made.Load() && isRoot(op)
+			}
+			hooked(t, fs, hits, func() {
+				if err := killSeries(t, e, "b"); !errors.Is(err, fsys.ErrTooManyFiles) {
+					t.Errorf("the upkeep: %v", err)
+				}
+			})
+			if err := e.Compact(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if found, err := fsys.Exists(fs, next); err != nil || !found {
+				t.Errorf("%s was not written: %v", next, err)
+			}
+		},
+		"removals": func(t *testing.T, fs *fsys.Mem, e *Engine) {
+			var merged atomic.Bool
+			hits := func(op fsys.Op) bool {
+				if op.Kind == fsys.OpRemove && op.Path != base.SegmentsDir && strings.HasPrefix(op.Path, base.SegmentsDir) {
+					merged.Store(true)
+				}
+				return merged.Load() && op.Kind == fsys.OpSyncDir && strings.HasPrefix(op.Path, base.SegmentsDir)
+			}
+			put(t, e, resolve(t, e, "a"), 2, 1)
+			flush(t, e)
+			hooked(t, fs, hits, func() {
+				if err := e.Compact(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			fs := fsys.NewMem()
+			e, err := Open(fs, Options{Sync: SyncAlways, MergeOff: true, MaxSegmentFiles: NeverPack, RewriteSlack: -1 << 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = e.Close() }()
+			put(t, e, resolve(t, e, "a"), 1, 1)
+			flush(t, e)
+			work(t, fs, e)
+			put(t, e, resolve(t, e, "a"), 9, 1)
+			flush(t, e)
+			want := countPoints(t, e, everything)
+			if s := e.Stats(); s.State != "ok" || want < 2 {
+				t.Errorf("%s: state %s, %d points", name, s.State, want)
+			}
+			if n := countPoints(t, afterPowerCut(t, fs), everything); n != want {
+				t.Errorf("%s: %d points after a power cut, want %d", name, n, want)
+			}
+			if err := e.Close(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err := checkClean(fs, Options{}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
 	}
 }
 
