@@ -284,8 +284,10 @@ func BenchmarkReplay(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		took := time.Since(m.wall)
 		m.report(b, n)
 		b.StopTimer()
+		b.ReportMetric(took.Seconds()/(float64(db.Stats().WALBytes)/(1<<30)), "s/GiB")
 		if points := scan(b, db); points != n {
 			b.Fatalf("%d points, not %d", points, n)
 		}
