@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -165,20 +166,25 @@ func (c *Config) Loopback() bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Hosts returns what web.Config.Hosts is to be: nil if the server is protected otherwise,
-// by tokens, or is meant to be open to others.
+// Hosts returns what web.Config.Hosts is to be: what allowed_hosts names, if anything. Else
+// it is nil if the server is protected otherwise, by tokens, or is meant to be open to others.
 func (c *Config) Hosts() []string {
-	if !c.Loopback() || c.AuthToken != "" || c.TokensFile != "" {
+	hosts := c.hosts()
+	if len(hosts) == 0 && (!c.Loopback() || c.AuthToken != "" || c.TokensFile != "") {
 		return nil
 	}
-	return c.hosts()
+	return hosts
 }
 
-// hosts returns the names in allowed_hosts, not nil if there are none.
+// hosts returns the names and addresses in allowed_hosts, not nil if there are none.
 func (c *Config) hosts() []string {
 	hosts := []string{}
 	for host := range strings.SplitSeq(c.AllowedHosts, ",") {
-		if host = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), "."); host != "" {
+		host = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(host)), ".")
+		if ip, err := netip.ParseAddr(host); err == nil {
+			host = ip.String() // as web writes it
+		}
+		if host != "" {
 			hosts = append(hosts, host)
 		}
 	}

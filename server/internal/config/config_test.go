@@ -224,11 +224,14 @@ func TestAccessFromElsewhereNeedsAToken(t *testing.T) {
 
 const canary = "canary-0123456789-0123456789-0123456789"
 
-// Names of other sites count only where nothing else protects the server.
+// Names of other sites count where nothing else protects the server, or where they are set.
 func TestAllowedHosts(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "[]", "allowed_hosts = \"DB.example.com., x\"": "[db.example.com x]", "listen = \"[::1]:1\"": "[]", "allowed_hosts = \"*\"": "[*]",
 		"auth_token = \"" + canary + "\"": "<nil>", "tokens_file = \"x\"": "<nil>", "listen = \"0.0.0.0:1\"\ninsecure_no_auth = true": "<nil>",
+		"allowed_hosts = \"x\"\nauth_token = \"" + canary + "\"": "[x]", "allowed_hosts = \"x\"\ntokens_file = \"x\"": "[x]",
+		"allowed_hosts = \"x, 10.0.0.5, 2001:DB8:0::1\"\nlisten = \"0.0.0.0:1\"\ninsecure_no_auth = true": "[x 10.0.0.5 2001:db8::1]",
+		"allowed_hosts = \" , \"\nauth_token = \"" + canary + "\"":                                        "<nil>",
 	} {
 		c, err := load(t, text, nil)
 		if err != nil {

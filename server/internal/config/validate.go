@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/netip"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -69,11 +71,17 @@ func (c *Config) validate() error {
 	if c.DataDir == "" {
 		faults = append(faults, c.fault("data_dir", "want a directory"))
 	}
-	if strings.ContainsAny(strings.Join(c.hosts(), ","), ":/[] ") {
-		faults = append(faults, c.fault("allowed_hosts", "want names without ports, separated by commas, such as db.example.com, or * for any"))
+	if slices.ContainsFunc(c.hosts(), badHost) {
+		faults = append(faults, c.fault("allowed_hosts", "want names or addresses without ports and brackets, separated by commas, such as db.example.com, or * for any"))
 	}
 	faults = append(faults, c.checkAddress(), c.checkTLS(), c.checkMemory(), c.checkLabels())
 	return errors.Join(faults...)
+}
+
+// badHost reports whether a text is neither an address nor like a name.
+func badHost(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err != nil && strings.ContainsAny(host, ":/[] ")
 }
 
 // limitsText says what a number may be.

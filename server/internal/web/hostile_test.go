@@ -29,8 +29,9 @@ func TestNamesOfOtherSites(t *testing.T) {
 		{Pattern: "GET /read", Name: "r", Scope: auth.Read, Handler: fine},
 		{Pattern: "GET /health", Name: "h", Scope: auth.Open, Handler: fine},
 	}
+	var log bytes.Buffer
 	ask := func(hosts []string, path, host string) *httptest.ResponseRecorder {
-		s := New(Config{Hosts: hosts})
+		s := New(Config{Hosts: hosts, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err := s.Mount(false, routes); err != nil {
 			t.Fatal(err)
 		}
@@ -40,13 +41,14 @@ func TestNamesOfOtherSites(t *testing.T) {
 		s.ServeHTTP(w, r)
 		return w
 	}
-	mine := []string{"db.example.com"}
+	mine := []string{"db.example.com", "10.1.2.3", "2001:db8::2"}
 	for _, host := range []string{
 		"localhost", "LocalHost:8080", "localhost.", "x.localhost", "127.0.0.1", "127.0.0.1:8080", "127.8.9.1:1", "[::1]", "[::1]:8080", "::1",
 		"[::ffff:127.0.0.1]:1", "db.example.com", "DB.example.com:443", "db.example.com.", "",
+		"10.1.2.3", "10.1.2.3:8080", "[2001:db8::2]", "[2001:DB8:0::2]:8080",
 	} {
-		if w := ask(mine, "/read", host); w.Code != 200 {
-			t.Errorf("%q: %d, %s", host, w.Code, w.Body)
+		if w := ask(mine, "/read", host); w.Code != 200 || log.Len() > 0 {
+			t.Errorf("%q: %d, %s, logged %s", host, w.Code, w.Body, &log)
 		}
 	}
 	for _, host := range []string{
@@ -63,6 +65,30 @@ func TestNamesOfOtherSites(t *testing.T) {
 				t.Errorf("%q, with hosts %q: %d, %s", host, any, w.Code, w.Body)
 			}
 		}
+	}
+	if w := ask([]string{}, "/read", "evil.example"); w.Code != 403 || !strings.Contains(w.Body.String(), "auth_token") {
+		t.Errorf("without allowed hosts: %d, %s", w.Code, w.Body)
+	}
+}
+
+// The first request that is refused for its name is logged, without what else it holds; a
+// page that sends many does not fill the log.
+func TestFirstStrangeNameIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	s := New(Config{Hosts: []string{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err := s.Mount(false, []Route{{Pattern: "GET /read", Name: "r", Scope: auth.Read, Handler: http.NotFoundHandler()}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"first.example\nlevel=ERROR" + strings.Repeat("x", 4000), "second.example"} {
+		r := httptest.NewRequest("GET", "/read?p=canary", nil)
+		r.Host = host
+		r.Header.Set("Authorization", "Bearer canary")
+		s.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	text := log.String()
+	if strings.Count(text, "\n") != 1 || !strings.Contains(text, "level=WARN") || !strings.Contains(text, "first.example") || !strings.Contains(text, "allowed_hosts") ||
+		strings.Contains(text, "canary") || len(text) > 500 {
+		t.Errorf("logged %s", text)
 	}
 }
 

@@ -27,8 +27,15 @@ func (s *Server) checkHost(r *http.Request) error {
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") || slices.Contains(s.cfg.Hosts, name) {
 		return nil
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && ip.Unmap().IsLoopback() {
+	if ip, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && (ip.Unmap().IsLoopback() || slices.Contains(s.cfg.Hosts, ip.String())) {
 		return nil
 	}
-	return &Error{Status: 403, Code: "forbidden", Message: "without tokens this server answers only requests to localhost, not to " + quote(name) + "; set auth_token or tokens_file, or name the host in allowed_hosts"}
+	s.strange.Do(func() { // once: any page could fill the log
+		s.cfg.Logger.Warn("a request was refused, and others may be, since it calls this server by a name that is not its own; if it is, add it to allowed_hosts", "host", quote(name))
+	})
+	message := "this server answers only requests to localhost and the names in allowed_hosts, not to " + quote(name)
+	if len(s.cfg.Hosts) == 0 {
+		message = "without tokens this server answers only requests to localhost, not to " + quote(name) + "; set auth_token or tokens_file, or name the host in allowed_hosts"
+	}
+	return &Error{Status: 403, Code: "forbidden", Message: message}
 }

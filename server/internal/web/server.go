@@ -27,8 +27,9 @@ type Config struct {
 	Guard    *auth.Guard  // nil: everybody may do everything
 	Logger   *slog.Logger // nil: nothing is logged
 	Observer Observer     // nil: nobody is told
-	// Hosts are the names, in lower case and without a port, by which requests may call the
-	// server, beside those of this machine; [AnyHost] stands for all. nil: any.
+	// Hosts are the names and addresses, in lower case and without a port or brackets, by
+	// which requests may call the server, beside those of this machine; [AnyHost] stands for
+	// all. nil: any.
 	Hosts []string
 	// OnError, if set, is called with each error that is answered, for who watches the
 	// state of the database.
@@ -50,6 +51,7 @@ type Server struct {
 	bodies   budget
 	underWay atomic.Int64 // requests
 	decoders decoders
+	strange  sync.Once // for the first request by a name that is not ours
 }
 
 // New returns a server without routes that says that it is starting.
