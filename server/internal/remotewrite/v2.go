@@ -200,11 +200,15 @@ func (r *request2) timeSeries(i, end int) bool {
 		case tagOf(1, wireBytes):
 			if i, next = span(b, i, end); refs == nil {
 				refs = b[i:next]
+			} else if cutOff(refs) {
+				return false
 			} else {
 				refs, apart = d.gather(refs, apart, b[i:next]), true
 			}
 		case tagOf(1, wireVarint):
-			if _, next = uvarint(b, i, end); next != 0 {
+			if _, next = uvarint(b, i, end); cutOff(refs) {
+				return false
+			} else if next != 0 {
 				refs, apart = d.gather(refs, apart, b[i:next]), true
 			}
 		case tagOf(2, wireBytes):
@@ -229,6 +233,10 @@ func (r *request2) timeSeries(i, end int) bool {
 	}
 	return r.storeSeries(refs)
 }
+
+// cutOff reports whether references end within a number. It must not go on in the next part
+// of them.
+func cutOff(refs []byte) bool { return len(refs) > 0 && refs[len(refs)-1] >= 0x80 }
 
 // storeSeries adds the samples that were read to the series that refs name. False means
 // that refs are no numbers.

@@ -163,6 +163,37 @@ func TestBadReferences(t *testing.T) {
 	f.expectStored("a 0 1")
 }
 
+// A number in a list of references ends with the list: what follows, another part of the list
+// even, does not belong to it. Prometheus reads on beyond the end of the list.
+func TestCutReferences(t *testing.T) {
+	table := message(message(message(nil, 4, nil), 4, []byte(nameLabel)), 4, []byte("a"))
+	sample := message(nil, 2, encodePoint(point{ms, 1}))
+	good := message(nil, 5, slices.Concat(message(nil, 1, []byte{1, 2}), sample))
+	part := func(refs ...byte) []byte { return message(nil, 1, refs) }
+	for what, bad := range map[string][]byte{
+		"at the end":             slices.Concat(sample, part(1, 0x82)),
+		"before a sample":        slices.Concat(part(1, 0x82), sample),
+		"in a long number":       slices.Concat(part(1, 0x82, 0x80, 0x80), sample),
+		"completed by a part":    slices.Concat(part(1, 0x82), part(0), sample),
+		"completed by the third": slices.Concat(part(1), part(0x82), part(0), sample),
+		"completed unpacked":     slices.Concat(part(1, 0x82), number(nil, 1, 0), sample),
+		"without a sample":       part(1, 2, 0x82),
+	} {
+		f := openDefault(t)
+		for _, body := range [][]byte{
+			slices.Concat(table, message(nil, 5, bad)),
+			slices.Concat(table, message(nil, 5, bad), good),
+			slices.Concat(table, good, message(nil, 5, bad)),
+		} {
+			if w := f.post(type2, body); w.Code != 400 || !strings.Contains(w.Body.String(), "protocol buffer") {
+				t.Errorf("%s: %d %s", what, w.Code, w.Body)
+			}
+		}
+		f.expectStored()
+		f.expectFine()
+	}
+}
+
 // Every beginning of a message is either a message or refused as a whole.
 func TestTruncated(t *testing.T) {
 	for typ, encode := range versions {
