@@ -18,11 +18,7 @@ func reference(encoding string, wire []byte, limit int64) ([]byte, error) {
 	var r io.Reader
 	switch encoding {
 	case "gzip":
-		z, err := gzip.NewReader(bytes.NewReader(wire))
-		if err != nil {
-			return nil, err
-		}
-		r = z
+		return gunzip(wire, limit)
 	case "zstd":
 		z, err := zstd.NewReader(bytes.NewReader(wire), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
@@ -37,6 +33,63 @@ func reference(encoding string, wire []byte, limit int64) ([]byte, error) {
 		return snappy.Decode(nil, wire)
 	}
 	return io.ReadAll(io.LimitReader(r, limit+1))
+}
+
+// gunzip decodes one member after the other, to refuse those with a reserved flag: the
+// standard library lets them pass, against RFC 1952.
+func gunzip(wire []byte, limit int64) ([]byte, error) {
+	const reserved = 0xe0
+	r := bytes.NewReader(wire)
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	for start := 0; ; {
+		if wire[start+3]&reserved != 0 {
+			return out, gzip.ErrHeader
+		}
+		z.Multistream(false)
+		member, err := io.ReadAll(io.LimitReader(z, limit+1-int64(len(out))))
+		if out = append(out, member...); err != nil || int64(len(out)) > limit {
+			return out, err
+		}
+		start = len(wire) - r.Len()
+		switch err := z.Reset(r); err {
+		case nil:
+		case io.EOF:
+			return out, nil
+		default:
+			return out, err
+		}
+	}
+}
+
+// A reserved flag of gzip says that the data are not what this version of the format holds,
+// in whichever member it stands.
+func TestReservedGzipFlags(t *testing.T) {
+	s := New(Config{Limits: Limits{WireBytes: 1 << 20, DecodedBytes: 1 << 20}})
+	if err := s.Mount(false, []Route{
+		{Pattern: "POST /echo", Name: "e", Slot: IngestSlot, Handler: http.HandlerFunc(echo)},
+		{Pattern: "POST /stream", Name: "s", Slot: IngestSlot, Handler: http.HandlerFunc(echoStream)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	whole := compressions["gzip"]([]byte("text"))
+	for _, flag := range []byte{0x20, 0x40, 0x80} {
+		flagged := slices.Clone(whole)
+		flagged[3] |= flag
+		for _, wire := range [][]byte{flagged, slices.Concat(flagged, whole), slices.Concat(whole, flagged)} {
+			if _, err := gunzip(wire, 1<<20); err != gzip.ErrHeader {
+				t.Errorf("flag %#x: the reference says %v", flag, err)
+			}
+			for _, path := range []string{"/echo", "/stream"} {
+				if w := post(s, path, "gzip", wire); w.Code != 400 {
+					t.Errorf("%s, flag %#x: %d %s", path, flag, w.Code, w.Body)
+				}
+			}
+		}
+	}
 }
 
 // Bodies are decoded as other decoders do it, whole and as streams, or refused.
