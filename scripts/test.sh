@@ -51,18 +51,24 @@ stage_plant() { scripts/plant.sh; }
 
 # The binary that the tests of package torture run is built before them: compiling it counts
 # against no timeout then, is not done twice, and a new path each time keeps "go test" from
-# showing the outcome for another binary. What was not tested here is said.
+# showing the outcome for another binary. Beside it are the databases of these tests: what they
+# leave behind is kept if one failed or ran out of time, and goes otherwise. What was not tested
+# here is said.
 stage_server() {
 	local dir status=0
-	dir=$(mktemp -d) || return 1
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/sydradb-server-XXXXXX") && chmod 755 "$dir" || return 1 # a test runs as nobody
 	go build -o "$dir/sydradb" ./server/cmd/sydradb &&
-		SYDRADB_BINARY=$dir/sydradb go test -vet=off -v -timeout "$TIMEOUT" ./server/... >"$dir/log" 2>&1 || status=1
+		SYDRADB_BINARY=$dir/sydradb SYDRADB_TORTURE=${SYDRADB_TORTURE:-$dir} \
+			go test -vet=off -v -timeout "$TIMEOUT" ./server/... >"$dir/log" 2>&1 || status=1
 	if [ $status = 0 ]; then
 		grep -E '^(ok|\?)[[:space:]]|SKIPPED: ' "$dir/log"
+		rm -rf "$dir"
 	elif [ -e "$dir/log" ]; then
 		grep -vE '^ *(=== |--- (PASS|SKIP)|PASS$)' "$dir/log"
+		echo "the binary, the whole log and what tests left behind: $dir"
+	else
+		rm -rf "$dir" # nothing was built
 	fi
-	rm -rf "$dir"
 	return $status
 }
 
