@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -198,6 +199,7 @@ func TestErrorsOfStorage(t *testing.T) {
 		{context.DeadlineExceeded, 503, false},
 		{sydradb.ErrCorrupt, 500, true},
 		{sydradb.ErrClosed, 500, true},
+		{&fs.PathError{Op: "read", Path: "segments/x", Err: syscall.EIO}, 500, true},
 		{&limitError{"too much"}, 422, false},
 		{context.Canceled, 0, false},
 	} {
