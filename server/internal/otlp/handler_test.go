@@ -350,6 +350,20 @@ func TestRounded(t *testing.T) {
 	}
 }
 
+// What is less than a millisecond is cut off, so that points of one millisecond are one: the
+// last of them.
+func TestTimesAreWholeMilliseconds(t *testing.T) {
+	f := open(t, intake.DefaultLimits())
+	for i, ns := range []time.Duration{0, 999_999, 1_000_000, 1_999_999} {
+		md := pmetric.NewMetrics()
+		gauge(metrics(md, nil), "x", at.Add(ns), float64(i))
+		if rejected, message := partial(t, f.post(md)); rejected != 0 || message != "" {
+			t.Fatal(rejected, message)
+		}
+	}
+	f.expect("x 0 1", "x 0.001 3")
+}
+
 func TestStaleMarker(t *testing.T) {
 	f := open(t, intake.DefaultLimits())
 	md := pmetric.NewMetrics()
