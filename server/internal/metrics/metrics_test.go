@@ -2,12 +2,15 @@ package metrics_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,12 +34,18 @@ const page = "../../../docs/metrics.md"
 func newMetrics(t testing.TB, opts sydradb.Options) (*metrics.Metrics, *sydradb.DB) {
 	t.Helper()
 	opts.InMemory = true
-	db, err := sydradb.Open("", &opts)
+	return metricsOf(t, "", opts)
+}
+
+// metricsOf does so with the database of a directory.
+func metricsOf(t testing.TB, dir string, opts sydradb.Options) (*metrics.Metrics, *sydradb.DB) {
+	t.Helper()
+	db, err := sydradb.Open(dir, &opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
+		if err := db.Close(); err != nil && !errors.Is(err, sydradb.ErrClosed) {
 			t.Error(err)
 		}
 	})
@@ -146,6 +155,44 @@ func TestLowestTimestamp(t *testing.T) {
 	lowest(1_000_000_000)
 	write(t, db, -1)
 	lowest(-1)
+}
+
+// Syncs of the log show, each with the time that it took, and so does a file that is missing.
+func TestWhatADiskDoes(t *testing.T) {
+	dir := t.TempDir()
+	m, db := metricsOf(t, dir, sydradb.Options{Sync: sydradb.SyncAlways})
+	write(t, db, 1_500_000_000)
+	write(t, db, 2_500_000_000)
+	if err := errors.Join(db.Flush(t.Context()), db.Close()); err != nil { // nothing goes on behind the figures
+		t.Fatal(err)
+	}
+	text, syncs := scrape(t, m), db.Stats().WALSync
+	if syncs.Count < 2 || syncs.Sum <= 0 {
+		t.Errorf("%d syncs took %v s", syncs.Count, syncs.Sum)
+	}
+	wantLines(t, text,
+		"sydradb_damaged_files 0",
+		fmt.Sprintf("sydradb_wal_sync_duration_seconds_count %d", syncs.Count),
+		fmt.Sprintf("sydradb_wal_sync_duration_seconds_sum %v", syncs.Sum),
+		fmt.Sprintf(`sydradb_wal_sync_duration_seconds_bucket{le="+Inf"} %d`, syncs.Count),
+	)
+	for i, bound := range syncs.Bounds {
+		wantLines(t, text, fmt.Sprintf(`sydradb_wal_sync_duration_seconds_bucket{le="%v"} %d`, bound, syncs.Counts[i]))
+	}
+
+	removed := 0
+	err := filepath.WalkDir(filepath.Join(dir, "segments"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		removed++
+		return os.Remove(path)
+	})
+	if err != nil || removed != 1 {
+		t.Fatalf("%d files removed: %v", removed, err)
+	}
+	m, _ = metricsOf(t, dir, sydradb.Options{})
+	wantLines(t, scrape(t, m), "sydradb_damaged_files 1")
 }
 
 // Without a database the server says how it is all the same.
