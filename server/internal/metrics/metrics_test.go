@@ -45,7 +45,7 @@ func metricsOf(t testing.TB, dir string, opts sydradb.Options) (*metrics.Metrics
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := db.Close(); err != nil && !errors.Is(err, sydradb.ErrClosed) {
+		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
