@@ -240,6 +240,8 @@ func TestPartialWrites(t *testing.T) {
 		{"no name", tseries{labels: []string{"host", "a"}, points: p}, 0, map[string]int{"bad_request": 2}, "without __name__: \\\"{host=a}\\\""},
 		{"empty name", tseries{labels: []string{nameLabel, ""}, points: p}, 0, map[string]int{"bad_request": 2}, "without __name__"},
 		{"no labels", tseries{points: p}, 0, map[string]int{"bad_request": 2}, "without __name__"},
+		{"no name, in the future", tseries{labels: []string{"host", "a"}, points: []point{{future, 1}}}, 0, map[string]int{"bad_request": 1}, "without __name__"},
+		{"label twice, in the future", tseries{labels: []string{nameLabel, "a", "x", "1", "x", "2"}, points: []point{{future, 1}}}, 0, map[string]int{"bad_request": 1}, "appears twice"},
 		{"label twice", tseries{labels: []string{nameLabel, "a", "x", "1", "x", "2"}, points: p}, 0, map[string]int{"bad_request": 2}, "appears twice"},
 		{"label twice, once empty", tseries{labels: []string{nameLabel, "a", "x", "1", "x", ""}, points: p}, 0, map[string]int{"bad_request": 2}, "appears twice"},
 		{"name twice", tseries{labels: []string{nameLabel, "a", nameLabel, "a"}, points: p}, 0, map[string]int{"bad_request": 2}, "appears twice"},

@@ -175,11 +175,6 @@ func (d *decoder) refuse(err error) {
 // resolve asks the database for the series with the labels in d.tags, that of its name
 // included.
 func (d *decoder) resolve() (*sydradb.Series, error) {
-	// A series of which no point is stored need not be known.
-	newest, err := d.newest()
-	if err != nil {
-		return nil, err
-	}
 	slices.SortStableFunc(d.tags, func(a, b sydradb.Tag) int { return strings.Compare(a.Key, b.Key) })
 	name := -1
 	for i := range d.tags {
@@ -192,6 +187,11 @@ func (d *decoder) resolve() (*sydradb.Series, error) {
 	}
 	if name < 0 || d.tags[name].Value == "" {
 		return nil, refuseNoName
+	}
+	// A series of which no point is stored need not be known.
+	newest, err := d.newest()
+	if err != nil {
+		return nil, err
 	}
 	series := d.tags[name].Value
 	d.tags = slices.Delete(d.tags, name, name+1)
