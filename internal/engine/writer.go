@@ -219,11 +219,15 @@ func (w *writer) commit() {
 
 // refuse sends back batches of the group: all if there is no room left on the disk, by the
 // limit that is set, or in memory, because it cannot be flushed; and those that name a series that was declared dead
-// after they were encoded, which their writers encode again.
+// after they were encoded, which their writers encode again. Room is no matter once storage
+// has failed, which is what they are to hear.
 func (w *writer) refuse() {
-	full := w.noRoom()
-	if full == nil && w.flush.err != nil && w.full() && w.failed() == nil {
-		full = fmt.Errorf("cannot make room in memory: %w", w.flush.err)
+	var full error
+	if w.failed() == nil {
+		full = w.noRoom()
+		if full == nil && w.flush.err != nil && w.full() {
+			full = fmt.Errorf("cannot make room in memory: %w", w.flush.err)
+		}
 	}
 	deaths := w.state.reg.deaths.Load()
 	rest := w.group[:0]
