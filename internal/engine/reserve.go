@@ -31,8 +31,10 @@ type reserve struct {
 
 	held  atomic.Int64 // bytes of the file that is there
 	spent atomic.Bool  // given up and not made anew, though one is wanted
-	given atomic.Int64 // how often it was given up
+	given atomic.Int64 // how often it was given up, whole or half made
 	lost  func()       // called when it has been given up; set before others use it
+
+	wanted atomic.Int64 // how many want to give it up; nobody goes on making it then
 
 	mu   sync.Mutex    // held while the file is made or removed
 	next time.Time     // no attempt to make it before
@@ -50,12 +52,16 @@ const (
 // reserveText begins the file, for who comes across it.
 const reserveText = "SydraDB keeps this file to have room when the disk is full. Nothing is in it; it may be removed.\n"
 
-// reservePiece is how much of the file is written at a time.
+// reservePiece is how much of the file is written and synced at a time: so long has work to
+// wait that finds the disk full meanwhile.
 const reservePiece = 1 << 20
+
+// errGivenUp ends the making of a reserve that is to be given up.
+var errGivenUp = errors.New("other work found no space meanwhile")
 
 // findReserve returns the reserve of a directory, with the file that is there. If there is
 // neither the file nor room for it, it counts as given up, which may have been done before
-// a restart.
+// a restart. Something else of that name is left alone, and there is no reserve then.
 func findReserve(fs fsys.FS, opts *Options) (*reserve, error) {
 	r := &reserve{fs: fs, logger: opts.Logger, want: opts.ReserveBytes, lost: func() {}}
 	e, err := fs.Stat(base.ReserveFile)
@@ -65,11 +71,22 @@ func findReserve(fs fsys.FS, opts *Options) (*reserve, error) {
 			r.logger.Warn("there is no room for the reserve; no points are taken until there is", "bytes", r.want, "free", free)
 			r.spent.Store(true)
 		}
+		return r, nil
 	case err != nil:
 		return nil, err
-	case e.Regular:
-		r.held.Store(e.Size)
 	}
+	ours := false
+	if e.Regular {
+		if ours, err = isReserve(fs, base.ReserveFile); err != nil {
+			return nil, fmt.Errorf("the reserve, which may be removed: %w", err)
+		}
+	}
+	if !ours {
+		r.logger.Warn("there is something that is not the reserve of a database; it is left alone, and no reserve is made", "name", base.ReserveFile)
+		r.want = 0
+		return r, nil
+	}
+	r.held.Store(e.Size)
 	return r, nil
 }
 
@@ -85,20 +102,28 @@ func (r *reserve) try(what string, do func() error) error {
 	return err
 }
 
-// giveUp removes the file for something that found no space, and reports whether that
-// made room.
+// giveUp removes the file for something that found no space, or ends its making, and
+// reports whether that made room, or somebody else did so meanwhile.
 func (r *reserve) giveUp(what string) bool {
+	given := r.given.Load()
+	r.wanted.Add(1)
 	r.mu.Lock()
+	r.wanted.Add(-1)
 	defer r.mu.Unlock()
 	bytes := r.held.Load()
 	if bytes == 0 || !r.removeLocked() {
-		return false
+		return r.given.Load() != given
 	}
+	r.logger.Warn("the disk is full; the reserve was given up", "for", what, "bytes", bytes)
+	r.spendLocked()
+	return true
+}
+
+// spendLocked takes note that the file was given up. Requires: r.mu.
+func (r *reserve) spendLocked() {
 	r.spent.Store(r.want > 0)
 	r.given.Add(1)
-	r.logger.Warn("the disk is full; the reserve was given up", "for", what, "bytes", bytes)
 	r.lost()
-	return true
 }
 
 // removeLocked removes the file. Requires: r.mu.
@@ -146,6 +171,10 @@ func (r *reserve) tend(ctx context.Context) (again time.Duration) {
 		if ctx.Err() == nil {
 			r.logger.Warn("cannot make the reserve", "bytes", r.want, "error", err)
 		}
+		if errors.Is(err, errGivenUp) {
+			r.spendLocked()
+			wait = reserveSoon
+		}
 		wait = max(wait, r.wait)
 		r.wait = min(2*wait, reserveLater)
 		r.next = now.Add(wait)
@@ -188,17 +217,20 @@ func (r *reserve) fill(ctx context.Context, path string) error {
 	copy(piece, reserveText)
 	for left := r.want; left > 0 && err == nil; left -= int64(len(piece)) {
 		piece = piece[:min(left, int64(len(piece)))]
-		if err = ctx.Err(); err == nil {
+		if err = ctx.Err(); err == nil && r.wanted.Load() > 0 {
+			err = errGivenUp
+		}
+		if err == nil {
 			_, err = f.Write(piece)
 		}
-	}
-	if err == nil {
-		err = f.Sync()
+		if err == nil {
+			err = f.Sync()
+		}
 	}
 	return errors.Join(err, f.Close())
 }
 
-// isReserve reports whether a file is a reserve.
+// isReserve reports whether a file is a reserve. A small one holds a part of the text.
 func isReserve(fs fsys.FS, path string) (bool, error) {
 	f, err := fs.Open(path)
 	if err != nil {
@@ -209,5 +241,5 @@ func isReserve(fs fsys.FS, path string) (bool, error) {
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return string(head[:n]) == reserveText, errors.Join(err, f.Close())
+	return n > 0 && string(head[:n]) == reserveText[:n], errors.Join(err, f.Close())
 }

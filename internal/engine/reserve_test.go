@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -228,6 +229,114 @@ func TestReserveGivenUpMeanwhile(t *testing.T) {
 		}
 		if err := r.try("work", work); !errors.Is(err, fsys.ErrNoSpace) || tries != 2 {
 			t.Errorf("%d attempts, %v", tries, err)
+		}
+	})
+}
+
+// TestReserveGivenUpHalfMade has work find no room while the file is being made. It waits for
+// no more than the piece that is under way, and gets what was taken.
+func TestReserveGivenUpHalfMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pieces = 8
+		fs := fsys.NewMem()
+		var written, synced atomic.Int64
+		gate := make(chan struct{})
+		fs.SetHook(func(op fsys.Op) fsys.Fault {
+			if !strings.HasPrefix(op.Path, base.ReserveFile) {
+				return fsys.Fault{}
+			}
+			if op.Kind == fsys.OpWrite && written.Add(1) == 2 {
+				<-gate
+			}
+			if op.Kind == fsys.OpSync {
+				synced.Add(1)
+			}
+			return fsys.Fault{}
+		})
+		e := openReserved(t, fs, Options{ReserveBytes: pieces * reservePiece})
+		defer closed(t, e)
+		r, tries := e.writer.reserve, 0
+		done := make(chan error, 1)
+		go func() {
+			done <- r.try("work", func() error {
+				if tries++; tries == 1 {
+					return fsys.ErrNoSpace
+				}
+				return nil
+			})
+		}()
+		for r.wanted.Load() == 0 {
+			runtime.Gosched() // who waits for a mutex is not at rest
+		}
+		close(gate)
+		if err := <-done; err != nil || tries != 2 {
+			t.Errorf("%d attempts, %v", tries, err)
+		}
+		synctest.Wait()
+		if written.Load() != 2 || synced.Load() != 2 {
+			t.Errorf("%d pieces were written, %d synced", written.Load(), synced.Load())
+		}
+		if left, err := fsys.Exists(fs, base.ReserveFile+base.TempSuffix); left || err != nil || e.Stats().State != "full" {
+			t.Errorf("left behind %v, %v, state %s", left, err, e.Stats().State)
+		}
+		time.Sleep(reserveSoon + time.Millisecond)
+		synctest.Wait()
+		if s := e.Stats(); s.State != "ok" || s.ReserveBytes != pieces*reservePiece || synced.Load() != 2+pieces {
+			t.Errorf("a reserve of %d, state %s, %d syncs", s.ReserveBytes, s.State, synced.Load())
+		}
+	})
+}
+
+// TestSomebodysReserve has a file of the name in a database that is not its own. It is neither
+// given up nor replaced nor removed, whatever is wanted.
+func TestSomebodysReserve(t *testing.T) {
+	const birds = "a list of birds"
+	for _, want := range []int64{reserveSize, int64(len(birds)), 0, -1} {
+		synctest.Test(t, func(t *testing.T) {
+			fs := fsys.NewMem()
+			closed(t, openReserved(t, fs, Options{}))
+			mustReplace(t, fs, base.ReserveFile, []byte(birds))
+			e := openReserved(t, fs, Options{ReserveBytes: want, Sync: SyncAlways})
+			defer closed(t, e)
+			put(t, e, resolve(t, e, "a"), 1, 1)
+			fill(t, fs, 0)
+			if err := e.Flush(t.Context()); !errors.Is(err, ErrDiskFull) {
+				t.Errorf("%d wanted: a flush without room: %v", want, err)
+			}
+			fill(t, fs, 1<<30)
+			time.Sleep(reserveLater)
+			synctest.Wait()
+			if data, err := fsys.ReadFile(fs, base.ReserveFile); string(data) != birds {
+				t.Errorf("%d wanted: the file has %d bytes, %v", want, len(data), err)
+			}
+			if s := e.Stats(); s.State != "ok" || s.ReserveBytes != 0 {
+				t.Errorf("%d wanted: a reserve of %d, state %s", want, s.ReserveBytes, s.State)
+			}
+		})
+	}
+}
+
+// TestFailedAndFull has storage fail while a batch waits, on a disk that has become full as
+// well. There is no use in waiting for room then, so that is not what is said.
+func TestFailedAndFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := openReserved(t, fsys.NewMem(), Options{ReserveBytes: reserveSize})
+		rows := rowsOf(t, e, 1, 1, 1)
+		wrote := make(chan error, 1)
+		e.writer.between(func() {
+			go func() {
+				_, err := e.Write(t.Context(), rows, nil)
+				wrote <- err
+			}()
+			synctest.Wait()
+			e.writer.reserve.giveUp("something else")
+			e.writer.fail(errInjected)
+		})
+		if err := <-wrote; !errors.Is(err, ErrStorageFailed) || errors.Is(err, ErrDiskFull) {
+			t.Errorf("the batch: %v", err)
+		}
+		if err := e.Close(); !errors.Is(err, ErrStorageFailed) {
+			t.Errorf("closing: %v", err)
 		}
 	})
 }
