@@ -80,8 +80,8 @@ stage_bench() { go test -vet=off -timeout "$TIMEOUT" ./bench/...; }
 # it then runs: the decoders of bytes from disk and network that little stands behind. The
 # seeds of all targets run with the tests, and "make fuzz" does them all.
 stage_fuzz() {
-	FUZZ_BUDGET=25 scripts/fuzz.sh ./internal/{codec,catalog,manifest,objectstore,segment,tombstone,wal} \
-		./server/internal/{lineproto,remotewrite}
+	FUZZ_BUDGET=20 scripts/fuzz.sh ./internal/{codec,catalog,manifest,objectstore,segment,tombstone,wal} \
+		./server/internal/lineproto
 }
 
 # The library and most of the server are built for macOS, which shares nearly all files with

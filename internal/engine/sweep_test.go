@@ -54,7 +54,7 @@ func (w *sweep) database(s *specimen) {
 	for _, data := range s.data {
 		bits += 8 * len(data)
 	}
-	flips, others := float64(w.total)/4, 0.04 // four kinds of databases
+	flips, others := float64(w.total)/4, 0.04*float64(w.total)/flipsInCI // four kinds of databases
 	if w.total >= allFlips {
 		flips, others = flipsOfOne, 0.5
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -48,7 +49,9 @@ func newProgram(t *testing.T) *program {
 	if err := os.Symlink(self, filepath.Join(bin, "sydradb")); err != nil {
 		t.Fatal(err)
 	}
-	env := append(os.Environ(), asProgram+"=1", "SYDRADB_DATA_DIR=", "TZ=UTC", "COLUMNS=80",
+	// What the environment sets is no concern of the tests.
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "SYDRADB_") })
+	env = append(env, asProgram+"=1", "SYDRADB_DATA_DIR=", "TZ=UTC", "COLUMNS=80",
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return &program{t: t, dir: dir, env: env}
 }

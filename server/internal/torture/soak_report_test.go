@@ -93,8 +93,9 @@ func peakRSS(pid int) (int64, error) {
 // trend is how a measure went.
 type trend struct {
 	min, median, max, last float64
-	// slope is the growth in an hour, by least squares over the means of each minute of
-	// the second half; doubt is twice its standard error. Both are NaN for short runs.
+	// slope is the growth in an hour, by least squares over the least value of each minute
+	// of the second half: what is in flight at a moment is added to what leaks, and says
+	// nothing of it. doubt is twice its standard error. Both are NaN for short runs.
 	slope, doubt float64
 }
 
@@ -109,14 +110,13 @@ func trendOf(samples []measured, name string) trend {
 	}
 	out := trend{last: values[len(values)-1]}
 	half := samples[len(samples)/2:]
-	var x, y []float64 // hours, means of a minute
-	for minute := range slices.Values(minutes(half)) {
-		var sum float64
+	var x, y []float64 // hours, the least of a minute
+	for _, minute := range minutes(half) {
+		least := math.Inf(1)
 		for _, s := range minute {
-			sum += s.values[name]
+			least = min(least, s.values[name])
 		}
-		x = append(x, minute[0].at.Hours())
-		y = append(y, sum/float64(len(minute)))
+		x, y = append(x, minute[0].at.Hours()), append(y, least)
 	}
 	out.slope, out.doubt = fit(x, y)
 	slices.Sort(values)
@@ -124,7 +124,8 @@ func trendOf(samples []measured, name string) trend {
 	return out
 }
 
-// minutes cuts samples into those of a minute each.
+// minutes cuts samples into those of a minute each, and leaves out the last, which may be
+// cut short.
 func minutes(samples []measured) (out [][]measured) {
 	for i, s := range samples {
 		if i == 0 || s.at/time.Minute != samples[i-1].at/time.Minute {
@@ -132,7 +133,7 @@ func minutes(samples []measured) (out [][]measured) {
 		}
 		out[len(out)-1] = append(out[len(out)-1], s)
 	}
-	return out
+	return out[:max(0, len(out)-1)]
 }
 
 // fit returns the slope of the line that is closest to the points, and twice its standard error.
