@@ -82,7 +82,7 @@ cover: ## that the tests of log, MANIFEST, segments, catalog and recovery cover 
 	@scripts/cover.sh
 
 .PHONY: torture
-torture: ## a million power cuts, fuzzing and all else for four hours; goes on where it was interrupted; PARTS="crash fuzz_files" for some
+torture: ## a million power cuts, fuzzing and all else, for hours; goes on where it was interrupted; PARTS="crash fuzz_files" for some
 	@scripts/torture.sh $(PARTS)
 
 .PHONY: tidy

@@ -7,7 +7,7 @@
 # The report goes to the file that SYDRADB_SOAK_REPORT names, default soak.txt in the directory
 # that SYDRADB_TORTURE names, default .torture; the samples to the same with .csv behind it.
 # Runs shorter than half an hour are too short to tell whether memory grows: they report,
-# compare answers, and look for leaks at the end. It takes a third of a processor at most.
+# compare answers, and look for leaks at the end. The load is paced: most of a machine stays free.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

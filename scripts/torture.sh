@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The long run of everything that "make test" does briefly: power cuts, failing operations,
 # models, flipped bits, kills of the real binary, full disks, fuzzing, coverage, a soak.
-# About four hours in all on two cores.
+# Half an hour of fuzzing for each group of decoders and an hour of soak are in it, so it takes
+# hours.
 #
 #   scripts/torture.sh              all parts
 #   scripts/torture.sh crash kill   these parts only

@@ -214,10 +214,7 @@ func (l *ledger) saveSeries(c *catalog.Catalog, ordinals []base.Ordinal) error {
 	return err
 }
 
-// syncDirs makes the names of files durable, and those of their directories. If that
-// fails once, it has failed for good: the system may have dropped names that a second
-// sync, which returns nil, would seem to save. A directory that cannot be opened for want
-// of descriptors was not synced at all, and may be later.
+// syncDirs makes the names of files durable, and those of their directories.
 func (l *ledger) syncDirs(paths []string) error {
 	dirs := make(map[string]struct{})
 	for _, p := range paths {
@@ -239,21 +236,33 @@ func (l *ledger) syncDirs(paths []string) error {
 			plant.Bug(plant.NoDeletesSync) && dir == base.DeletesDir:
 			continue
 		}
-		err := l.fs.SyncDir(dir)
-		if errors.Is(err, fsys.ErrTooManyFiles) {
+		if err := l.syncDir(dir); err != nil {
 			return err
-		}
-		if err != nil {
-			return l.fail(fmt.Errorf("sync %q: %w", dir, err))
 		}
 	}
 	return nil
 }
 
+// syncDir makes the names in a directory durable. If that fails once, it has failed for good:
+// the system may have dropped names that a second sync, which returns nil, would seem to
+// save. One that cannot be opened for want of descriptors was not synced at all, and may be
+// later.
+func (l *ledger) syncDir(dir string) error {
+	err := l.fs.SyncDir(dir)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("sync %q: %w", dir, err)
+	if errors.Is(err, fsys.ErrTooManyFiles) {
+		return err
+	}
+	return l.fail(err)
+}
+
 // unlink removes files that MANIFEST has ceased to name and that nobody reads, and takes
 // note of it there. What cannot be removed stays owed, as does what was in a directory that
-// cannot be opened. A failed sync is for good, as in syncDirs: a flush may have put names
-// into the same directory, which its own sync would then seem to save.
+// cannot be opened. A failed sync is for good: a flush may have put names into the same
+// directory, which its own sync would then seem to save.
 func (l *ledger) unlink(paths []string) error {
 	var done []string
 	dirs := make(map[string]struct{})
@@ -266,15 +275,9 @@ func (l *ledger) unlink(paths []string) error {
 		dirs[path.Dir(p)] = struct{}{}
 	}
 	for dir := range dirs {
-		err := l.fs.SyncDir(dir)
-		if err == nil {
-			continue
+		if err := l.syncDir(dir); err != nil {
+			return fmt.Errorf("after removals: %w", err)
 		}
-		err = fmt.Errorf("sync %q after removals: %w", dir, err)
-		if errors.Is(err, fsys.ErrTooManyFiles) {
-			return err
-		}
-		return l.fail(err)
 	}
 	l.removeEmpty(dirs)
 	l.mu.Lock()

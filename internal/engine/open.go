@@ -211,10 +211,9 @@ func (r *recovery) engine() *Engine {
 	}
 	e.reg.engine = e
 	e.maintenance = &maintenance{
-		fs: r.fs, opts: r.opts, logger: r.opts.Logger, cache: e.readers.cache, reg: r.reg, state: r.state,
-		ledger: ledger, writer: e.writer, disk: disk, reserve: r.reserve, expiry: newExpiry(&r.opts, lastWall),
+		fs: r.fs, opts: r.opts, logger: r.opts.Logger, cache: e.readers.cache, damaged: r.damaged,
+		reg: r.reg, state: r.state, ledger: ledger, writer: e.writer, disk: disk, reserve: r.reserve, expiry: newExpiry(&r.opts, lastWall),
 	}
-	e.maintenance.damaged = r.damaged
 	e.maintenance.start()
 	go e.writer.run()
 	return e

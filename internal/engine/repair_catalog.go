@@ -266,7 +266,8 @@ func (r *Repair) addStrangers() error {
 	return nil
 }
 
-// writeCatalog writes the new generation, whole or not at all, and returns what MANIFEST is to say of it.
+// writeCatalog writes the new generation, whole or not at all, and returns what MANIFEST is
+// to say of it.
 func (r *Repair) writeCatalog() (at manifest.Catalog, err error) {
 	c := &r.catalog
 	mem := fsys.NewMem()

@@ -218,9 +218,9 @@ func (w *writer) commit() {
 }
 
 // refuse sends back batches of the group: all if there is no room left on the disk, by the
-// limit that is set, or in memory, because it cannot be flushed; and those that name a series that was declared dead
-// after they were encoded, which their writers encode again. Room is no matter once storage
-// has failed, which is what they are to hear.
+// limit that is set, or in memory, because it cannot be flushed; and those that name a series
+// that was declared dead after they were encoded, which their writers encode again. Room is
+// no matter once storage has failed, which is what they are to hear.
 func (w *writer) refuse() {
 	var full error
 	if w.failed() == nil {
