@@ -303,6 +303,9 @@ func TestDeadSeriesIsNotTooOld(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := resolve(t, e, "audit.a")
+	if !s.Alive() {
+		t.Error("a series that was resolved just now is not alive")
+	}
 	put(t, e, s, now, 1)
 	r := e.requests.get()
 	r.deaths = e.reg.deaths.Load()
@@ -319,7 +322,13 @@ func TestDeadSeriesIsNotTooOld(t *testing.T) {
 	if err := e.record(r, rows); err != errStale {
 		t.Errorf("error %v", err)
 	}
+	if s.Alive() {
+		t.Error("a series without points is alive after maintenance")
+	}
 	put(t, e, s, now-48*base.Hour, 2)
+	if !s.Alive() {
+		t.Error("a series is not alive after it was written to")
+	}
 }
 
 // TestRetentionOfAdoptedSeries gives a series a name, and so a namespace that is kept for

@@ -33,7 +33,7 @@ func (c *Cache) Get(key []byte) *sydradb.Series {
 func (c *Cache) Put(key []byte, s *sydradb.Series) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.keys.Worn() {
+	if c.keys.Outdated(c.series) {
 		c.keys.Reset()
 		c.series = nil
 	}

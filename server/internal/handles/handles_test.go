@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
 func key(i int) []byte { return fmt.Appendf(nil, "key %d", i) }
@@ -88,24 +89,12 @@ func TestBounds(t *testing.T) {
 }
 
 func TestCache(t *testing.T) {
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	resolve := func(i int) *sydradb.Series {
-		s, err := db.Series("s", sydradb.Tag{Key: "i", Value: fmt.Sprint(i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
 	c := NewCache(4, 1<<20)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for i := range 100 {
-				want := resolve(i % 10)
+				want := seriestest.Numbered(t, i%10)
 				if got := c.Get(key(i % 10)); got != nil && got.ID() != want.ID() {
 					t.Errorf("key %d: series %v", i%10, got)
 				}
@@ -116,7 +105,7 @@ func TestCache(t *testing.T) {
 	wg.Wait()
 	// After so many misses the old entries have gone, and a new one finds room.
 	for i := 100; ; i++ {
-		c.Put(key(i), resolve(i))
+		c.Put(key(i), seriestest.Numbered(t, i))
 		if c.Get(key(i)) != nil {
 			break
 		}
@@ -127,5 +116,49 @@ func TestCache(t *testing.T) {
 	k := key(100)
 	if allocs := testing.AllocsPerRun(100, func() { c.Get(k) }); allocs != 0 {
 		t.Errorf("Get allocates %v times", allocs)
+	}
+}
+
+// Series that come and go do not pile up: the cache empties itself before it holds more than a
+// few times as many as live, and never while most of them do.
+func TestCacheForgetsTheDead(t *testing.T) {
+	db := seriestest.Open(t)
+	c := NewCache(1<<20, 1<<20)
+	use := func(name string) *sydradb.Series {
+		if s := c.Get([]byte(name)); s != nil {
+			return s
+		}
+		s, err := db.Series(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Put([]byte(name), s)
+		return s
+	}
+	const each = 100
+	emptied := 0
+	for round := range 50 {
+		before := c.keys.Len()
+		var dead []*sydradb.Series
+		for i := range each {
+			use(fmt.Sprintf("lasting%d", i))
+			dead = append(dead, use(fmt.Sprintf("pod%d_%d", round, i)))
+		}
+		seriestest.Kill(t, db, dead...)
+		if n := c.keys.Len(); n > 8*each || n != len(c.series) {
+			t.Fatalf("round %d: %d keys and %d handles for %d series that are alive", round, n, len(c.series), each)
+		} else if n < before {
+			emptied++
+		}
+	}
+	if emptied == 0 || emptied > 25 {
+		t.Errorf("emptied %d times in 50 rounds", emptied)
+	}
+	c = NewCache(1<<20, 1<<20)
+	for i := range 5000 {
+		c.Put(key(i), seriestest.Numbered(t, i))
+	}
+	if n := c.keys.Len(); n != 5000 {
+		t.Errorf("%d of 5000 series that are alive are known", n)
 	}
 }

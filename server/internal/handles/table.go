@@ -12,6 +12,11 @@
 // them stays cheap; dropping the oldest for each new one would serve none of them, for
 // clients send their series in turn.
 //
+// Series also come and go without end where names change, as those of pods do. Whenever a table
+// has doubled its owner looks whether most of its series are dead, and drops all of them then:
+// what is kept stays in proportion to what lives, and the look costs each new key next to
+// nothing.
+//
 // What bytes name a series is the protocol's affair: two spellings of one series are two
 // entries with the same handle.
 package handles
@@ -19,6 +24,8 @@ package handles
 import (
 	"bytes"
 	"hash/maphash"
+
+	"github.com/sydradb/sydradb"
 )
 
 // Table numbers byte strings from 0, in the order in which they come. It is not safe for
@@ -27,6 +34,7 @@ type Table struct {
 	maxCount int
 	maxBytes int
 	refused  int
+	look     int // number of keys at which Outdated looks at the series next
 
 	seed  maphash.Seed
 	slots []uint64 // open addressing: upper half of the hash, number+1; 0 is free
@@ -36,6 +44,9 @@ type Table struct {
 
 // entryBytes is what an entry takes besides its key: in ends, and in slots that are half full.
 const entryBytes = 4 + 16
+
+// firstLook is how many keys a Table may have before Outdated looks at their series.
+const firstLook = 1 << 7
 
 // minSlots is the size of a Table that is empty.
 const minSlots = 1 << 8
@@ -109,9 +120,29 @@ func (t *Table) grow() {
 // Reset.
 func (t *Table) Worn() bool { return t.refused > t.Len() }
 
+// Outdated reports whether a table whose keys stand for these series is worn, or most of the
+// series are dead: it is time for Reset. It looks at them only when there are twice as many as
+// the last time.
+func (t *Table) Outdated(series []*sydradb.Series) bool {
+	if t.Worn() {
+		return true
+	}
+	if len(series) < t.look {
+		return false
+	}
+	t.look = 2 * len(series)
+	dead := 0
+	for _, s := range series {
+		if !s.Alive() {
+			dead++
+		}
+	}
+	return 2*dead > len(series)
+}
+
 // Reset empties the table and gives its memory back.
 func (t *Table) Reset() {
-	t.refused = 0
+	t.refused, t.look = 0, firstLook
 	t.slots = make([]uint64, minSlots)
 	t.ends = make([]uint32, 1, minSlots)
 	t.keys = nil

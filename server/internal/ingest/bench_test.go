@@ -45,7 +45,7 @@ func BenchmarkParse(b *testing.B) {
 				lines[i] = []byte(tt.line(i))
 				bytes += len(lines[i])
 			}
-			p := NewParser(tt.format, NewCache(newFakeDB()), ParserOptions{})
+			p := NewParser(tt.format, NewCache(newFakeDB(b)), ParserOptions{})
 			var out discard
 			if tt.header != "" {
 				p.Parse([]byte(tt.header), &out)

@@ -16,6 +16,9 @@ type Resolver interface {
 // maxCached bounds the memory that a Cache takes for inputs with very many series.
 const maxCached = 1 << 20
 
+// firstLook is how many series a Cache may have before it looks for dead ones.
+const firstLook = 1 << 7
+
 // maxNewBytes is what the names and tags of new series in one record may take, each
 // series counted for itself.
 const maxNewBytes = 8 << 20
@@ -30,6 +33,7 @@ type Cache struct {
 	db     Resolver
 	series map[string]*sydradb.Series
 	bytes  int // of the texts
+	look   int // number of series at which the dead among them are looked for next
 
 	maxBytes int // of the texts
 	maxNew   int // of newBytes
@@ -41,7 +45,7 @@ type Cache struct {
 
 // NewCache returns an empty cache in front of db.
 func NewCache(db Resolver) *Cache {
-	return &Cache{db: db, series: make(map[string]*sydradb.Series), maxBytes: math.MaxInt, maxNew: maxNewBytes}
+	return &Cache{db: db, series: make(map[string]*sydradb.Series), look: firstLook, maxBytes: math.MaxInt, maxNew: maxNewBytes}
 }
 
 // NewBoundedCache returns an empty cache in front of db that holds texts of at most this many
@@ -76,11 +80,26 @@ func (c *Cache) resolveID(text []byte, id sydradb.SeriesID, tags []sydradb.Tag) 
 }
 
 func (c *Cache) keep(text []byte, s *sydradb.Series) {
+	if len(c.series) >= c.look {
+		c.forget()
+	}
 	if c.bytes += len(text); len(c.series) >= maxCached || c.bytes > c.maxBytes {
 		clear(c.series)
 		c.bytes = len(text)
 	}
 	c.series[string(text)] = s
+}
+
+// forget lets go of dead series, so that those that come and go without end do not pile up. It
+// does so whenever there are twice as many as were left the last time.
+func (c *Cache) forget() {
+	for text, s := range c.series {
+		if !s.Alive() {
+			delete(c.series, text)
+			c.bytes -= len(text)
+		}
+	}
+	c.look = max(firstLook, 2*len(c.series))
 }
 
 // lookUp asks the database for a series that the caller remembers itself; size is

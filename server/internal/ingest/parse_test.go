@@ -10,18 +10,20 @@ import (
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/literal"
+	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
 // fakeDB hands out series that it can name afterwards. Names that begin with "bad"
 // are refused.
 type fakeDB struct {
+	tb     testing.TB
 	names  map[*sydradb.Series]string
 	byName map[string]*sydradb.Series
 	asked  int
 }
 
-func newFakeDB() *fakeDB {
-	return &fakeDB{names: map[*sydradb.Series]string{}, byName: map[string]*sydradb.Series{}}
+func newFakeDB(tb testing.TB) *fakeDB {
+	return &fakeDB{tb: tb, names: map[*sydradb.Series]string{}, byName: map[string]*sydradb.Series{}}
 }
 
 func (f *fakeDB) Series(name string, tags ...sydradb.Tag) (*sydradb.Series, error) {
@@ -43,7 +45,7 @@ func (f *fakeDB) SeriesByID(id sydradb.SeriesID, _ ...sydradb.Tag) (*sydradb.Ser
 func (f *fakeDB) get(name string) *sydradb.Series {
 	f.asked++
 	if f.byName[name] == nil {
-		f.byName[name] = new(sydradb.Series)
+		f.byName[name] = seriestest.Numbered(f.tb, len(f.byName))
 		f.names[f.byName[name]] = name
 	}
 	return f.byName[name]
@@ -64,7 +66,7 @@ func (r *recorder) Add(s *sydradb.Series, ts int64, value float64) error {
 // points and the refusals: "line: reason".
 func parseAll(t *testing.T, format Format, o ParserOptions, text string) (points, refusals []string, total Outcome, fatal error) {
 	t.Helper()
-	db := newFakeDB()
+	db := newFakeDB(t)
 	r := &recorder{db: db}
 	if o.Now == nil {
 		o.Now = func() int64 { return 42 }
@@ -316,7 +318,7 @@ func TestKnownSeriesIsFree(t *testing.T) {
 		`{"series":"weather.room1","ts":"1694300000","fields":{"temp":24.2,"hum":0.30000000000000004}}`,
 		`{"series_id":18446744073709551615,"ts":1694300000,"value":"NaN"}`,
 	} {
-		db := newFakeDB()
+		db := newFakeDB(t)
 		p := NewParser(NDJSON, NewCache(db), ParserOptions{})
 		record := []byte(text)
 		var out discard
@@ -430,7 +432,7 @@ func FuzzParsers(f *testing.F) {
 	f.Add(byte(2), []byte("ts,a,b\n1,2,\"3\n\"\n"))
 	f.Fuzz(func(t *testing.T, format byte, text []byte) {
 		formats := []Format{NDJSON, Influx, CSV}
-		db := newFakeDB()
+		db := newFakeDB(t)
 		p := NewParser(formats[format%3], NewCache(db), ParserOptions{Now: func() int64 { return 0 }})
 		cut := records{format: formats[format%3], comma: ','}
 		cut.add(text)

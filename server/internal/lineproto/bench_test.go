@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
 // resolver gives real series, as a database has them in memory.
@@ -13,20 +14,6 @@ type resolver struct{ db *sydradb.DB }
 
 func (r resolver) Series(name string, tags []sydradb.Tag, _ int64) (*sydradb.Series, error) {
 	return r.db.Series(name, tags...)
-}
-
-func open(tb testing.TB) *sydradb.DB {
-	tb.Helper()
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return db
 }
 
 var cpuFields = []string{"usage_user", "usage_system", "usage_idle", "usage_nice", "usage_iowait", "usage_irq", "usage_softirq", "usage_steal", "usage_guest", "usage_guest_nice"}
@@ -72,7 +59,7 @@ func BenchmarkNext(b *testing.B) {
 			b.Run(fmt.Sprintf("hosts=%d/values=%s", hosts, v.name), func(b *testing.B) {
 				bodies := devops(hosts, max(hosts, 10000), v.value)
 				p := NewParser(NewTable(0, 0))
-				r := resolver{open(b)}
+				r := resolver{seriestest.Open(b)}
 				points := 0
 				run := func(body []byte) {
 					p.Reset(body, r, Options{})

@@ -11,18 +11,20 @@ import (
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/literal"
+	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
 // names gives out series that it can name afterwards. Names that begin with "bad" are
 // refused.
 type names struct {
+	tb     testing.TB
 	names  map[*sydradb.Series]string
 	byName map[string]*sydradb.Series
 	asked  int
 }
 
-func newNames() *names {
-	return &names{names: map[*sydradb.Series]string{}, byName: map[string]*sydradb.Series{}}
+func newNames(tb testing.TB) *names {
+	return &names{tb: tb, names: map[*sydradb.Series]string{}, byName: map[string]*sydradb.Series{}}
 }
 
 var errBad = errors.New("bad name")
@@ -34,7 +36,7 @@ func (n *names) Series(name string, tags []sydradb.Tag, _ int64) (*sydradb.Serie
 	}
 	key := fmt.Sprintf("%q%q", name, tags)
 	if n.byName[key] == nil {
-		n.byName[key] = new(sydradb.Series)
+		n.byName[key] = seriestest.Numbered(n.tb, len(n.byName))
 		n.names[n.byName[key]] = key
 	}
 	return n.byName[key], nil
@@ -175,7 +177,7 @@ func oracleTime(text []byte, o Options) (int64, error) {
 func sameAsOracle(t *testing.T, body []byte, o Options) {
 	t.Helper()
 	want := oracle(body, o)
-	n := newNames()
+	n := newNames(t)
 	p := NewParser(NewTable(0, 0))
 	for round, spare := range []int{0, 100, slack, 7} { // unused capacity; the first time, nothing is known
 		own := make([]byte, len(body), len(body)+spare)

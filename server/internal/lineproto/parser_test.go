@@ -18,7 +18,7 @@ func TestKnownLinesAreFree(t *testing.T) {
 		"cpu,host=a\\ b u\\ sage=1 5\n",
 		"# comment\n",
 	} {
-		n := newNames()
+		n := newNames(t)
 		p := NewParser(NewTable(0, 0))
 		body := []byte(strings.TrimSuffix(strings.Repeat(line, 10), "\n")) // the last one has no line end
 		read := func() {
@@ -76,7 +76,7 @@ func TestLines(t *testing.T) {
 			`4 "m s=\"` + strings.Repeat(`\n`, 38) + `" 0 /1/longer than 40 bytes`, `50 "m v=3" 1`}},
 		{"m," + strings.Repeat("a=b,", 20) + "c=d v=1 1\nm v=1 1\n", []string{`1 "m,` + strings.Repeat("a=b,", 20) + `c=d v=1 1" 0 /1/longer than 40 bytes`, `2 "m v=1 1" 1`}},
 	} {
-		n := newNames()
+		n := newNames(t)
 		p := NewParser(NewTable(0, 0))
 		for range 2 { // known lines are told in the same way
 			if got := lines(p, n, tt.body, Options{MaxLine: 40, Latest: 100, ErrLatest: late}); !slices.Equal(got, tt.want) {
@@ -88,7 +88,7 @@ func TestLines(t *testing.T) {
 
 // A long body without line ends is not copied.
 func TestNoLineEnd(t *testing.T) {
-	n := newNames()
+	n := newNames(t)
 	p := NewParser(NewTable(0, 0))
 	body := "m v=1 1\nm v=2" + strings.Repeat(" ", 2*tailBytes) + "2"
 	for range 2 {
@@ -105,7 +105,7 @@ func FuzzPaths(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, maxLine uint8, latest int64) {
 		o := Options{MaxLine: int(maxLine), Latest: max(latest, 42), ErrLatest: errBad, Now: 42}
-		n := newNames()
+		n := newNames(t)
 		p := NewParser(NewTable(0, 0))
 		first := lines(p, n, string(body), o)
 		if again := lines(p, n, string(body), o); !slices.Equal(first, again) {

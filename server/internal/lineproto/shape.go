@@ -2,6 +2,7 @@ package lineproto
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync/atomic"
 
 	"github.com/sydradb/sydradb"
@@ -102,6 +103,11 @@ type entry struct {
 	// for who keeps to an order. It is cleared when the entry leaves the table, so that
 	// guesses do not keep alive chains of entries that were forgotten.
 	next atomic.Pointer[entry]
+}
+
+// dead reports whether none of the series is alive.
+func (e *entry) dead() bool {
+	return !slices.ContainsFunc(e.series, (*sydradb.Series).Alive)
 }
 
 // size returns about what the entry takes, without its shape, in bytes.

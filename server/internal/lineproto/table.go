@@ -38,7 +38,8 @@ type slots []atomic.Pointer[entry]
 var gone = new(entry)
 
 // Table maps measurement and tags, as clients write them, to series. It forgets what was not
-// used for longest, about, when it has more entries or bytes than it may. All methods are
+// used for longest, about, when it has more entries or bytes than it may, and series that are
+// dead before it grows. All methods are
 // safe for concurrent use.
 type Table struct {
 	seed    maphash.Seed
@@ -200,9 +201,17 @@ func (t *Table) putLocked(e *entry) {
 }
 
 // rebuildLocked makes room for as many entries again, or only clears away what was evicted.
+// It forgets series that are dead, so that the table is no larger than what lives warrants.
 // Readers go on in the old slots, which nobody changes any more. Requires: t.mu.
 func (t *Table) rebuildLocked() slots {
 	old := *t.current.Load()
+	for i := range old {
+		if e := old[i].Load(); e != nil && e != gone && e.dead() {
+			old[i].Store(gone)
+			t.live--
+			t.releaseLocked(e)
+		}
+	}
 	size := firstSlots
 	for size < 4*(t.live+1) {
 		size *= 2

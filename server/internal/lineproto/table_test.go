@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
 // sums returns what the table should say that it takes, from what it holds.
@@ -45,26 +46,26 @@ func checkTable(t *testing.T, table *Table) {
 
 func TestTable(t *testing.T) {
 	table := NewTable(0, 0)
-	s := make([]sydradb.Series, 4)
+	s := []*sydradb.Series{seriestest.Numbered(t, 0), seriestest.Numbered(t, 1), seriestest.Numbered(t, 2), seriestest.Numbered(t, 3)}
 	if table.get([]byte("a")) != nil {
 		t.Error("an empty table knows something")
 	}
-	table.learn([]byte("a"), nil, []string{"x=", "y="}, []*sydradb.Series{&s[0], &s[1]})
-	table.learn([]byte("b"), nil, []string{"x=", "y="}, []*sydradb.Series{&s[2], &s[3]})
+	table.learn([]byte("a"), nil, []string{"x=", "y="}, []*sydradb.Series{s[0], s[1]})
+	table.learn([]byte("b"), nil, []string{"x=", "y="}, []*sydradb.Series{s[2], s[3]})
 	a, b := table.get([]byte("a")), table.get([]byte("b"))
-	if a == nil || b == nil || a.shape != b.shape || a.series[1] != &s[1] || b.series[0] != &s[2] {
+	if a == nil || b == nil || a.shape != b.shape || a.series[1] != s[1] || b.series[0] != s[2] {
 		t.Fatalf("entries %+v %+v", a, b)
 	}
 	checkTable(t, table)
-	table.learn([]byte("a"), a, []string{"z="}, []*sydradb.Series{&s[3]})
-	if grown := table.get([]byte("a")); len(grown.series) != 3 || grown.series[0] != &s[0] || grown.series[2] != &s[3] || grown.shape.index["z="] != 2 || len(a.series) != 2 {
+	table.learn([]byte("a"), a, []string{"z="}, []*sydradb.Series{s[3]})
+	if grown := table.get([]byte("a")); len(grown.series) != 3 || grown.series[0] != s[0] || grown.series[2] != s[3] || grown.shape.index["z="] != 2 || len(a.series) != 2 {
 		t.Errorf("grown entry %+v", grown)
 	}
 	if table.Len() != 2 || len(table.shapes) != 2 {
 		t.Errorf("%d entries, %d shapes", table.Len(), len(table.shapes))
 	}
 	checkTable(t, table)
-	table.learn([]byte(strings.Repeat("k", keyBytes+1)), nil, []string{"x="}, []*sydradb.Series{&s[0]})
+	table.learn([]byte(strings.Repeat("k", keyBytes+1)), nil, []string{"x="}, []*sydradb.Series{s[0]})
 	if table.Len() != 2 {
 		t.Error("a very long text is remembered")
 	}
@@ -78,11 +79,11 @@ func TestTableForgets(t *testing.T) {
 		bytes   int64
 	}{{1000, 0}, {0, 200_000}} {
 		table := NewTable(tt.entries, tt.bytes)
-		var s sydradb.Series
-		table.learn([]byte("hot"), nil, []string{"x="}, []*sydradb.Series{&s})
+		s := seriestest.Numbered(t, 0)
+		table.learn([]byte("hot"), nil, []string{"x="}, []*sydradb.Series{s})
 		for i := range 20000 {
 			key := fmt.Appendf(nil, "key%d", i)
-			table.learn(key, nil, []string{fmt.Sprintf("f%d=", i%1500)}, []*sydradb.Series{&s})
+			table.learn(key, nil, []string{fmt.Sprintf("f%d=", i%1500)}, []*sydradb.Series{s})
 			if table.get(key) == nil {
 				t.Fatalf("%q is forgotten at once", key)
 			}
@@ -105,7 +106,7 @@ func TestTableForgets(t *testing.T) {
 
 // Fields that come one by one do not make an entry anew each time, and not without end.
 func TestManyFields(t *testing.T) {
-	n := newNames()
+	n := newNames(t)
 	p := NewParser(NewTable(0, 0))
 	for i := range 3000 {
 		body := fmt.Appendf(nil, "m f%d=1,g=2 1\n", i)
@@ -124,8 +125,12 @@ func TestManyFields(t *testing.T) {
 // Many goroutines read and teach at the same time; each finds the series of its lines.
 func TestTableTogether(t *testing.T) {
 	table := NewTable(300, 0)
-	var series [500][8]sydradb.Series
-	r := seriesOf{&series}
+	var r seriesOf
+	for i := range r {
+		for j := range r[i] {
+			r[i][j] = seriestest.Numbered(t, 8*i+j)
+		}
+	}
 	var all sync.WaitGroup
 	for g := range 4 {
 		all.Go(func() {
@@ -133,9 +138,9 @@ func TestTableTogether(t *testing.T) {
 			p := NewParser(table)
 			for range 2000 {
 				k, f := rng.IntN(500), rng.IntN(8)
-				p.Reset(fmt.Appendf(make([]byte, 0, 100), "%d %d=1,%d=2 1\n", k, f, f^1), r, Options{})
+				p.Reset(fmt.Appendf(make([]byte, 0, 100), "%d %d=1,%d=2 1\n", k, f, f^1), &r, Options{})
 				l := p.Next()
-				if l == nil || len(l.Points) != 2 || l.Points[0].Series != &series[k][f] || l.Points[1].Series != &series[k][f^1] {
+				if l == nil || len(l.Points) != 2 || l.Points[0].Series != r[k][f] || l.Points[1].Series != r[k][f^1] {
 					t.Errorf("line %+v", l)
 					return
 				}
@@ -147,12 +152,48 @@ func TestTableTogether(t *testing.T) {
 }
 
 // seriesOf resolves "<i>_<j>".
-type seriesOf struct{ all *[500][8]sydradb.Series }
+type seriesOf [500][8]*sydradb.Series
 
-func (s seriesOf) Series(name string, _ []sydradb.Tag, _ int64) (*sydradb.Series, error) {
+func (s *seriesOf) Series(name string, _ []sydradb.Tag, _ int64) (*sydradb.Series, error) {
 	var i, j int
 	if _, err := fmt.Sscanf(name, "%d_%d", &i, &j); err != nil {
 		return nil, err
 	}
-	return &s.all[i][j], nil
+	return s[i][j], nil
+}
+
+// Series that come and go do not pile up, and those that are alive stay known.
+func TestTableForgetsTheDead(t *testing.T) {
+	db := seriestest.Open(t)
+	resolve := func(name string) *sydradb.Series {
+		s, err := db.Series(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	table := NewTable(0, 0)
+	const each = 100
+	for i := range each {
+		name := fmt.Sprintf("lasting%d", i)
+		table.learn([]byte(name), nil, []string{"x="}, []*sydradb.Series{resolve(name)})
+	}
+	for round := range 50 {
+		var dead []*sydradb.Series
+		for i := range each {
+			name := fmt.Sprintf("pod%d_%d", round, i)
+			dead = append(dead, resolve(name))
+			table.learn([]byte(name), nil, []string{"x="}, dead[i:])
+		}
+		seriestest.Kill(t, db, dead...)
+		checkTable(t, table)
+	}
+	for i := range each {
+		if name := fmt.Sprintf("lasting%d", i); table.get([]byte(name)) == nil {
+			t.Errorf("%s, which is alive, is forgotten", name)
+		}
+	}
+	if n := table.Len(); n > 5*each {
+		t.Errorf("%d entries for %d series that are alive", n, each)
+	}
 }

@@ -20,7 +20,7 @@ func newTable1() *table1 { return &table1{known: newKnown()} }
 func (t *table1) put(key []byte, s *sydradb.Series) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.keys.Worn() {
+	if t.keys.Outdated(t.series) {
 		t.reset()
 		t.epoch++
 	}
@@ -53,7 +53,7 @@ func newTable2() *table2 {
 
 // freshen empties the table if it is time for that.
 func (t *table2) freshen() {
-	if t.symbols.Worn() || t.keys.Worn() {
+	if t.symbols.Worn() || t.keys.Outdated(t.series) {
 		t.symbols.Reset()
 		t.reset()
 		t.said = nil
