@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -151,9 +152,23 @@ func (w *writer) submit(ctx context.Context, r *request) error {
 		w.queue.wake()
 		return nil
 	}
-	w.serve()
-	w.turn.Unlock() // not if that panicked: nobody is to go on over a group applied in part
+	w.standIn()
 	return nil
+}
+
+// standIn serves in the goroutine of a caller who has the turn. A panic ends the process, as one
+// of the loop does, even if the caller would recover it, like a handler of net/http: a group may
+// be applied in part, others wait for its outcome, and nobody is to go on over it.
+func (w *writer) standIn() {
+	defer func() {
+		if cause := recover(); cause != nil {
+			report := fmt.Sprintf("%v, in a caller that stood in for the writer:\n%s", cause, debug.Stack())
+			go panic(report) // in a goroutine where nobody recovers it
+			select {}
+		}
+	}()
+	w.serve()
+	w.turn.Unlock()
 }
 
 // serve commits what waits in the queue, or leaves it to the loop if it has to wait.
