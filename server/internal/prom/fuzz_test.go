@@ -64,6 +64,9 @@ func FuzzAPI(f *testing.F) {
 		r := httptest.NewRequest(http.MethodGet, "/api/v1/"+paths[int(path)%len(paths)]+"?"+form.Encode(), nil)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
+		if w.Code == http.StatusNoContent && r.URL.Path == "/api/v1/query_exemplars" && w.Body.Len() == 0 {
+			return // so does Prometheus answer for a query without selectors
+		}
 		if !documented[w.Code] {
 			t.Errorf("%s: status %d: %s", r.URL, w.Code, w.Body)
 		}
