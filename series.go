@@ -39,10 +39,11 @@ func (db *DB) SeriesByID(id SeriesID, tags ...Tag) (*Series, error) {
 // ID returns the number under which the series is stored.
 func (s *Series) ID() SeriesID { return (*engine.Series)(s).ID() }
 
-// Alive reports whether the database knows the series. One whose last point has expired or was
-// deleted leaves memory, index and catalog some time later; its handles stay valid, and writing
-// through one brings it back. Who keeps handles in a map of their own, in a process that runs
-// for long, can let go of those that are not alive.
+// Alive reports whether s stands for a series that the database knows. One whose last point has
+// expired or was deleted leaves memory, index and catalog some time later, and its handles are
+// not alive any more. They stay valid: s is alive again when something was written through it.
+// Who keeps handles in a map of their own, in a process that runs for long, can let go of those
+// that are not alive.
 func (s *Series) Alive() bool { return (*engine.Series)(s).Alive() }
 
 // Name returns the name, or "series:" and the id in hexadecimal where only the id is

@@ -45,8 +45,8 @@ func (s *Series) ID() base.SeriesID { return s.id }
 // Ordinal returns the number that stands for the series in batches written now.
 func (s *Series) Ordinal() base.Ordinal { return base.Ordinal(s.ordinal.Load()) }
 
-// Alive reports whether the database knows the series: it does until the series has no points
-// any more and has been declared dead, and again once something was written through s.
+// Alive reports whether s stands for a series that the database knows: not from when the series
+// is declared dead, for it has no points any more, until something is written through s.
 func (s *Series) Alive() bool { return s.engine.reg.now().catalog.Known(s.Ordinal()) }
 
 // Name returns the name of the series.

@@ -154,11 +154,35 @@ func TestCacheForgetsTheDead(t *testing.T) {
 	if emptied == 0 || emptied > 25 {
 		t.Errorf("emptied %d times in 50 rounds", emptied)
 	}
-	c = NewCache(1<<20, 1<<20)
-	for i := range 5000 {
-		c.Put(key(i), seriestest.Numbered(t, i))
+}
+
+// A cache that most series in are alive keeps all of them, and seldom looks.
+func TestCacheKeepsTheLiving(t *testing.T) {
+	db := seriestest.Open(t)
+	c := NewCache(1<<20, 1<<20)
+	var dead []*sydradb.Series
+	for i := range firstLook / 3 {
+		s, err := db.Series(fmt.Sprintf("pod%d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead = append(dead, s)
+		c.Put(fmt.Append(nil, "pod", i), s)
 	}
-	if n := c.keys.Len(); n != 5000 {
-		t.Errorf("%d of 5000 series that are alive are known", n)
+	seriestest.Kill(t, db, dead...)
+	const n = 5000
+	look, looks := c.keys.look, 0
+	for i := range n {
+		c.Put(key(i), seriestest.Numbered(t, i))
+		if c.keys.look != look {
+			look = c.keys.look
+			looks++
+		}
+	}
+	if got := c.keys.Len(); got != n+len(dead) {
+		t.Errorf("%d series are known of %d that are alive and %d that are dead", got, n, len(dead))
+	}
+	if looks < 3 || looks > 6 {
+		t.Errorf("looked for dead series %d times while it grew to %d", looks, n)
 	}
 }

@@ -14,8 +14,8 @@
 //
 // Series also come and go without end where names change, as those of pods do. Whenever a table
 // has doubled its owner looks whether most of its series are dead, and drops all of them then:
-// what is kept stays in proportion to what lives, and the look costs each new key next to
-// nothing.
+// what is kept stays in proportion to the most that lived at a time, and the look costs each new
+// key next to nothing.
 //
 // What bytes name a series is the protocol's affair: two spellings of one series are two
 // entries with the same handle.

@@ -85,7 +85,7 @@ func (c *Cache) keep(text []byte, s *sydradb.Series) {
 	}
 	if c.bytes += len(text); len(c.series) >= maxCached || c.bytes > c.maxBytes {
 		clear(c.series)
-		c.bytes = len(text)
+		c.bytes, c.look = len(text), firstLook
 	}
 	c.series[string(text)] = s
 }

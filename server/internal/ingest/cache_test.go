@@ -43,3 +43,32 @@ func TestCacheForgetsTheDead(t *testing.T) {
 		}
 	}
 }
+
+// A cache whose series are alive keeps all of them, and seldom looks, also after it was cleared
+// because it was full.
+func TestCacheKeepsTheLiving(t *testing.T) {
+	for _, bound := range []int{1 << 20, 3000} {
+		c := NewBoundedCache(nil, bound)
+		look, looks, cleared := c.look, 0, 0
+		const n = 2000
+		for i := range n {
+			before := len(c.series)
+			c.keep(fmt.Append(nil, i), seriestest.Numbered(t, i))
+			if c.look > look {
+				looks++
+			}
+			if look = c.look; len(c.series) <= before {
+				cleared++
+			}
+			if c.look > max(firstLook, 2*len(c.series)) {
+				t.Fatalf("the next look is at %d series, with %d known", c.look, len(c.series))
+			}
+		}
+		if full := bound < 1<<20; full != (cleared > 1) || !full && len(c.series) != n {
+			t.Errorf("%d of %d series are known with room for %d bytes, cleared %d times", len(c.series), n, bound, cleared)
+		}
+		if looks > 4*(cleared+1) {
+			t.Errorf("looked for dead series %d times", looks)
+		}
+	}
+}

@@ -8,8 +8,8 @@ import (
 	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
-// Series that come and go do not pile up, nor do the symbols of their labels; requests that
-// are being read learn that numbers have changed.
+// Series that come and go do not pile up, nor do the symbols of their labels. The epoch, by which
+// requests that are being read notice it, moves on.
 func TestTablesForgetTheDead(t *testing.T) {
 	db := seriestest.Open(t)
 	one, two := newTable1(), newTable2()
