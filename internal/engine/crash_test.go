@@ -28,7 +28,7 @@ type crashPoint struct {
 	high    levels // what sweeps may have reached
 }
 
-// workload plays a script from one goroutine and, before every operation that changes
+// workload plays a script from one goroutine and, before a share of the operations that change
 // the disk, puts aside what a power cut would leave. What the engine does by itself
 // happens between two steps, so that a workload is the same each time.
 type workload struct {
@@ -405,8 +405,9 @@ func enumerateWorkload(seed uint64) (verified int, err error) {
 	return w.verifyAll(37)
 }
 
-// TestCrash cuts the power before every operation on the disk: while a database is
-// made, written, flushed, merged, expired, closed, opened, and while it recovers.
+// TestCrash cuts the power before operations on the disk, a sample of those of each workload:
+// while a database is made, written, flushed, merged, expired, closed, opened, and, after some
+// of the cuts, while it recovers.
 func TestCrash(t *testing.T) {
 	reuseMemory(t)
 	if _, err := enumerateCrashes(t, firstSeed(t), crashPoints(t)); err != nil {
@@ -488,4 +489,68 @@ func TestCrashInUpkeep(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// recoveryScript leaves behind, wherever it is cut, most of what a recovery may find: files of
+// a flush or a merge that was not over, a log to be read, deletions, a CATALOG to be written.
+func recoveryScript() []step {
+	rng := rand.New(rand.NewPCG(9, 9))
+	write := func() step { return step{op: "write", batch: randomBatch(rng)} }
+	return []step{write(), {op: "flush"}, write(), seeded("delete", func(*rand.Rand) bool { return true }), {op: "flush"}, write(), {op: "merge"}, write()}
+}
+
+// TestCrashInRecovery cuts the power before each operation of some recoveries, and before a
+// sample of those of the recoveries from that.
+func TestCrashInRecovery(t *testing.T) {
+	reuseMemory(t)
+	every := 80 // of the cuts of the script, one is gone on with
+	if raceEnabled {
+		every = 400
+	}
+	for _, files := range []int{NeverPack, AlwaysPack} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorkload(1, Options{Sync: SyncAlways, MergeOff: true, MaxSegmentFiles: files}, recoveryScript())
+			w.share = 100
+			w.enumerate(w.fs)
+			err := w.play()
+			w.fs.SetHook(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var cuts [3]int
+			points := w.points
+			for i := every / 2; i < len(points); i += every {
+				if err := w.cutAgain(points[i], cuts[:]); err != nil {
+					t.Fatalf("cut %d %s: %v", i, points[i].what, err)
+				}
+			}
+			t.Logf("%d power cuts, %d in recoveries from them, %d in recoveries from those", cuts[0], cuts[1], cuts[2])
+			if cuts[0] == 0 || cuts[1] < 20*cuts[0] || cuts[2] < cuts[1] {
+				t.Error("the recoveries do next to nothing")
+			}
+		})
+	}
+}
+
+// cutAgain verifies a point, and what cuts of its recovery leave, to a depth of len(cuts), and
+// counts them: each cut of the first recovery, a sample of those of the others.
+func (w *workload) cutAgain(p crashPoint, cuts []int) error {
+	w.points, w.share = nil, 100
+	if len(cuts) < 3 {
+		w.share = 3
+	}
+	if len(cuts) > 1 {
+		w.recut(p.fs.CrashClone(w.rng, 100), p)
+	}
+	inner := w.points
+	cuts[0]++
+	if err := w.verify(p); err != nil {
+		return err
+	}
+	for _, q := range inner {
+		if err := w.cutAgain(q, cuts[1:]); err != nil {
+			return fmt.Errorf("then in recovery %s: %w", q.what, err)
+		}
+	}
+	return nil
 }

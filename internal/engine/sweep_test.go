@@ -18,11 +18,12 @@ const (
 )
 
 // TestSweep damages every kind of file of random databases in every way that is known:
-// SYDRADB_FLIPS bits are flipped, at random or, from 100,000 on, each; files are cut,
-// prolonged, lost, exchanged, replaced by older versions and by those of another
-// database; lengths are wrong, with checksums that fit and with others. What comes of it
-// is the right answer or an error that says what is wrong, see judge. A failure names the
-// seed of the database: SYDRADB_SEED is where to begin.
+// SYDRADB_FLIPS bits are flipped at random, or, from allFlips on, each bit of databases that
+// have no more than flipsOfOne and about as many of larger ones; files are cut, prolonged,
+// lost, exchanged, replaced by older versions and by those of another database; lengths are
+// wrong, with checksums that fit and with others. What comes of it is the right answer or an
+// error that says what is wrong, see judge. A failure names the seed of the database:
+// SYDRADB_SEED is where to begin.
 func TestSweep(t *testing.T) {
 	collectSeldom(t) // not beside other tests: what they allocate would be counted here
 	w := sweep{t: t, total: howMany(t, "SYDRADB_FLIPS", flipsInCI), counts: make(map[string]*tally)}

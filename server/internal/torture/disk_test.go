@@ -29,9 +29,12 @@ const (
 	diskSettings = "SYDRADB_RESERVE_BYTES=4MiB SYDRADB_MIN_FREE_BYTES=4MiB SYDRADB_RETENTION=old=1"
 )
 
-// diskPatience bounds waits for what must happen by itself. How long it took is reported:
-// it should be far less.
-const diskPatience = 30 * time.Second
+// Waits for what must happen by itself are bounded by diskPatience. How long it took is
+// reported; diskPromise is within what writing goes on.
+const (
+	diskPatience = 30 * time.Second
+	diskPromise  = 5 * time.Second
+)
 
 // A disk fills up at any moment, by the doing of another program, while clients of all protocols
 // write: points are refused by name, answers stay right, what makes room is allowed, and when
@@ -59,6 +62,9 @@ func TestFullDisk(t *testing.T) {
 	slices.Sort(resumed)
 	t.Logf("%d full disks; readonly after %v (median), %v at most; writing again after %v, %v at most; the reserve was given up for %v",
 		cycles, noticed[cycles/2], noticed[cycles-1], resumed[cycles/2], resumed[cycles-1], spent)
+	if cycles > 1 && resumed[cycles/2] > diskPromise { // a single one may hit a machine that is busy
+		t.Errorf("writing went on %v after there was room, by the median; %v is promised", resumed[cycles/2], diskPromise)
+	}
 }
 
 var reserveSpent = regexp.MustCompile(`the reserve was given up" for="?([A-Za-z ]+)`)
