@@ -28,16 +28,20 @@ func selector(matchers []*labels.Matcher) (sel sydradb.Selector, certain bool, e
 	if id, ok := idShown(matchers); ok {
 		return sydradb.Selector{IDs: []sydradb.SeriesID{id}}, false, nil
 	}
-	sel.Matchers = make([]sydradb.Matcher, len(matchers))
-	for i, m := range matchers {
+	certain = true
+	for _, m := range matchers {
 		if int(m.Type) >= len(matchTypes) {
 			return sel, false, fmt.Errorf("matcher %s: unknown comparison", m)
 		}
-		if sel.Matchers[i], err = sydradb.NewMatcher(m.Name, matchTypes[m.Type], m.Value); err != nil {
-			return sel, false, err
+		ours, err := sydradb.NewMatcher(m.Name, matchTypes[m.Type], m.Value)
+		if err != nil {
+			// Prometheus compiles some more patterns: alternatives that are not UTF-8.
+			certain = false
+			continue
 		}
+		sel.Matchers = append(sel.Matchers, ours)
 	}
-	return sel, true, nil
+	return sel, certain, nil
 }
 
 // idShown returns the id of the series that matchers ask for by the name that stands for

@@ -33,7 +33,7 @@ func TestMatchersMeanTheSame(t *testing.T) {
 	if err := db.Write(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	part := rapid.SampledFrom([]string{"a", "b", "ab", ".", ".*", ".+", "a?", "[ab]", "[^a]", "(?i:A)", "^", "$", "|", "(a|ab)", "(?:b)*", "\\.", "\n", "é", "\\|", "(a|)", "a{2}", "(?-s:.)", "(?s:.)", "\\b"})
+	part := rapid.SampledFrom([]string{"a", "b", "ab", ".", ".*", ".+", "a?", "[ab]", "[^a]", "(?i:A)", "^", "$", "|", "(a|ab)", "(?:b)*", "\\.", "\n", "é", "\\|", "(a|)", "a{2}", "(?-s:.)", "(?s:.)", "\\b", "\x85"})
 	matcher := rapid.Custom(func(t *rapid.T) *labels.Matcher {
 		kind := rapid.SampledFrom([]labels.MatchType{labels.MatchEqual, labels.MatchNotEqual, labels.MatchRegexp, labels.MatchNotRegexp}).Draw(t, "type")
 		name := rapid.SampledFrom([]string{"x", "y", "z", model.MetricNameLabel}).Draw(t, "name")
