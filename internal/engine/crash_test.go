@@ -491,8 +491,8 @@ func TestCrashInUpkeep(t *testing.T) {
 	}
 }
 
-// recoveryScript leaves behind, wherever it is cut, most of what a recovery may find: files of
-// a flush or a merge that was not over, a log to be read, deletions, a CATALOG to be written.
+// recoveryScript leaves behind, depending on where it is cut, a log to be read, deletions, and
+// files of a flush or a merge that was not over.
 func recoveryScript() []step {
 	rng := rand.New(rand.NewPCG(9, 9))
 	write := func() step { return step{op: "write", batch: randomBatch(rng)} }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sydradb/sydradb/internal/base"
 	"github.com/sydradb/sydradb/internal/fsys"
@@ -13,38 +15,44 @@ import (
 
 // A panic while a batch is written ends the process and says where it arose, whether the loop
 // writes or a caller who recovers panics, as handlers of net/http do: what it left behind is in
-// an unknown state.
+// an unknown state. So does a caller's goroutine that ends.
 func TestPanicEndsTheProcess(t *testing.T) {
 	const variable = "SYDRADB_TEST_PANIC"
 	if how := os.Getenv(variable); how != "" {
-		panicWhileWriting(t, how == "caller")
+		endWhileWriting(t, how)
 		return
 	}
-	for _, how := range []string{"caller", "loop"} {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestPanicEndsTheProcess$")
-		cmd.Env = append(os.Environ(), variable+"="+how)
+	const inCaller = "in a caller that stood in for the writer"
+	for how, want := range map[string]string{"panic": "panic: a mistake of ours, " + inCaller, "goexit": inCaller, "loop": "panic: a mistake of ours\n"} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestPanicEndsTheProcess$")
+		cmd.Env = append(os.Environ(), variable+"="+how, "GOTRACEBACK=all")
 		out, err := cmd.CombinedOutput()
-		code := cmd.ProcessState.ExitCode()
-		if code != 2 || !strings.Contains(string(out), "panic: a mistake of ours") || !strings.Contains(string(out), "panicWhileWriting.func") {
+		if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(out), want) || !strings.Contains(string(out), "endWhileWriting.func") {
 			t.Errorf("%s: the process ended with %d, %v:\n%s", how, code, err, out)
 		}
 	}
 }
 
-// panicWhileWriting has the log panic under a caller who recovers.
-func panicWhileWriting(t *testing.T, standIn bool) {
+// endWhileWriting has a write end in the middle, under a caller who recovers.
+func endWhileWriting(t *testing.T, how string) {
 	fs := fsys.NewMem()
 	e := openTest(t, fs, Options{})
 	s := resolve(t, e, "s")
 	put(t, e, s, 1, 1)
 	fs.SetHook(func(op fsys.Op) fsys.Fault {
-		if op.Kind == fsys.OpWrite {
+		switch {
+		case op.Kind != fsys.OpWrite:
+		case how == "goexit":
+			runtime.Goexit()
+		default:
 			panic("a mistake of ours")
 		}
 		return fsys.Fault{}
 	})
 	ctx := context.Background()
-	if !standIn {
+	if how == "loop" {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()

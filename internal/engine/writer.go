@@ -158,10 +158,12 @@ func (w *writer) submit(ctx context.Context, r *request) error {
 
 // standIn serves in the goroutine of a caller who has the turn. A panic ends the process, as one
 // of the loop does, even if the caller would recover it, like a handler of net/http: a group may
-// be applied in part, others wait for its outcome, and nobody is to go on over it.
+// be applied in part, others wait for its outcome, and nobody is to go on over it. So does the
+// end of the goroutine alone, by runtime.Goexit in a logger of the caller's, say.
 func (w *writer) standIn() {
+	served := false
 	defer func() {
-		if cause := recover(); cause != nil {
+		if cause := recover(); !served {
 			report := fmt.Sprintf("%v, in a caller that stood in for the writer:\n%s", cause, debug.Stack())
 			go panic(report) // in a goroutine where nobody recovers it
 			select {}
@@ -169,6 +171,7 @@ func (w *writer) standIn() {
 	}()
 	w.serve()
 	w.turn.Unlock()
+	served = true
 }
 
 // serve commits what waits in the queue, or leaves it to the loop if it has to wait.

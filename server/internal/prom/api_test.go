@@ -115,6 +115,7 @@ func TestDeleteSeries(t *testing.T) {
 	db := openDB(t)
 	write(t, db, `a{x="1"}`, 1000, 1, 2000, 2, 3000, 3)
 	write(t, db, `b{x="1"}`, 1000, 1)
+	write(t, db, `d{x="3"}`, 1000, 1)
 	s := serve(t, Config{DB: db})
 	for _, c := range []struct {
 		params []string
@@ -128,6 +129,9 @@ func TestDeleteSeries(t *testing.T) {
 		{[]string{"match[]", "a", "start", "x"}, 400, "start"},
 		{[]string{"match[]", "a", "start", "2", "end", "1"}, 400, "end"},
 		{[]string{"match[]", "a", "match[]", "c", "start", "1.5", "end", "1970-01-01T00:00:02Z"}, 204, ""},
+		// Patterns that only Prometheus compiles.
+		{[]string{"match[]", `{x=~"nosuch|\x85"}`}, 204, ""},
+		{[]string{"match[]", `{x=~"3|\x85"}`}, 204, ""},
 	} {
 		if status, body := s.post("/api/v1/admin/tsdb/delete_series", c.params...); status != c.status || !strings.Contains(body, c.text) {
 			t.Errorf("%q: %d %s", c.params, status, body)
@@ -141,6 +145,9 @@ func TestDeleteSeries(t *testing.T) {
 	}
 	if _, body := s.get("/api/v1/query?query=b&time=1"); !strings.Contains(body, `"1"`) {
 		t.Errorf("what was not deleted: %s", body)
+	}
+	if _, body := s.get("/api/v1/query?query=d&time=1"); !strings.Contains(body, `"result":[]`) {
+		t.Errorf("what was deleted: %s", body)
 	}
 }
 

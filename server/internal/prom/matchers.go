@@ -35,7 +35,8 @@ func selector(matchers []*labels.Matcher) (sel sydradb.Selector, certain bool, e
 		}
 		ours, err := sydradb.NewMatcher(m.Name, matchTypes[m.Type], m.Value)
 		if err != nil {
-			// Prometheus compiles some more patterns: alternatives that are not UTF-8.
+			// Prometheus compiles some more patterns: alternatives that are not UTF-8. Limits
+			// then count what the other matchers select.
 			certain = false
 			continue
 		}

@@ -62,7 +62,7 @@ func TestFullDisk(t *testing.T) {
 	slices.Sort(resumed)
 	t.Logf("%d full disks; readonly after %v (median), %v at most; writing again after %v, %v at most; the reserve was given up for %v",
 		cycles, noticed[cycles/2], noticed[cycles-1], resumed[cycles/2], resumed[cycles-1], spent)
-	if cycles > 1 && resumed[cycles/2] > diskPromise { // a single one may hit a machine that is busy
+	if cycles > 2 && resumed[cycles/2] > diskPromise { // a single one may hit a machine that is busy
 		t.Errorf("writing went on %v after there was room, by the median; %v is promised", resumed[cycles/2], diskPromise)
 	}
 }
