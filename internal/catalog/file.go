@@ -51,10 +51,11 @@ func CreateFile(fs fsys.FS, generation uint64) (*File, error) {
 }
 
 // OpenFile loads into c the first size bytes of a catalog file, which hold whole
-// frames and have the checksum crc, if that is not "". The series count as logged. Nothing is changed: what follows those bytes has
-// to be cut off, with CutTail, before anything is appended. A missing file is an error
-// that matches io/fs.ErrNotExist; a damaged frame, or a file that is too short, a
-// base.CorruptionError. After an error c holds some of the series and is of no use.
+// frames and have the checksum crc, if that is not "". The series count as logged. Nothing
+// is changed: what follows those bytes has to be cut off, with CutTail, before anything is
+// appended. A missing file is an error that matches io/fs.ErrNotExist; a damaged frame, or a
+// file that is too short, a base.CorruptionError. After an error c holds some of the series
+// and is of no use.
 func OpenFile(fs fsys.FS, generation uint64, size int64, crc string, c *Catalog) (*File, error) {
 	name := base.CatalogFile(generation)
 	f, err := fs.OpenAppend(name)

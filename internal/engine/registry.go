@@ -93,7 +93,7 @@ func (r *registry) register(resolve func(*register) (base.Ordinal, error)) (*Ser
 
 // refresh registers s anew if its ordinal has become void.
 func (r *registry) refresh(s *Series) error {
-	if r.now().catalog.Known(s.Ordinal()) {
+	if s.Alive() {
 		return nil
 	}
 	var again *Series

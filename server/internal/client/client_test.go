@@ -16,6 +16,7 @@ import (
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/client"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/ingest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/native"
@@ -29,15 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // newServer returns a database, and a client of a server of it.
 func newServer(t testing.TB) (*sydradb.DB, *client.Client) {
 	t.Helper()
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := dbtest.Open(t, sydradb.Options{})
 	s := web.New(web.Config{})
 	limits := native.Limits{Points: 15_000}
 	if err := s.Mount(false, native.Routes(native.Config{DB: db, Limits: limits}), ndjson.Routes(intake.New(db, intake.DefaultLimits(), nil))); err != nil {

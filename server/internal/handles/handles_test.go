@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/seriestest"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 func key(i int) []byte { return fmt.Appendf(nil, "key %d", i) }
@@ -94,7 +94,7 @@ func TestCache(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for i := range 100 {
-				want := seriestest.Numbered(t, i%10)
+				want := dbtest.Series(t, i%10)
 				if got := c.Get(key(i % 10)); got != nil && got.ID() != want.ID() {
 					t.Errorf("key %d: series %v", i%10, got)
 				}
@@ -105,7 +105,7 @@ func TestCache(t *testing.T) {
 	wg.Wait()
 	// After so many misses the old entries have gone, and a new one finds room.
 	for i := 100; ; i++ {
-		c.Put(key(i), seriestest.Numbered(t, i))
+		c.Put(key(i), dbtest.Series(t, i))
 		if c.Get(key(i)) != nil {
 			break
 		}
@@ -122,7 +122,7 @@ func TestCache(t *testing.T) {
 // Series that come and go do not pile up: the cache empties itself before it holds more than a
 // few times as many as live, and never while most of them do.
 func TestCacheForgetsTheDead(t *testing.T) {
-	db := seriestest.Open(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	c := NewCache(1<<20, 1<<20)
 	use := func(name string) *sydradb.Series {
 		if s := c.Get([]byte(name)); s != nil {
@@ -144,7 +144,7 @@ func TestCacheForgetsTheDead(t *testing.T) {
 			use(fmt.Sprintf("lasting%d", i))
 			dead = append(dead, use(fmt.Sprintf("pod%d_%d", round, i)))
 		}
-		seriestest.Kill(t, db, dead...)
+		dbtest.Kill(t, db, dead...)
 		if n := c.keys.Len(); n > 8*each || n != len(c.series) {
 			t.Fatalf("round %d: %d keys and %d handles for %d series that are alive", round, n, len(c.series), each)
 		} else if n < before {
@@ -158,7 +158,7 @@ func TestCacheForgetsTheDead(t *testing.T) {
 
 // A cache that most series in are alive keeps all of them, and seldom looks.
 func TestCacheKeepsTheLiving(t *testing.T) {
-	db := seriestest.Open(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	c := NewCache(1<<20, 1<<20)
 	var dead []*sydradb.Series
 	for i := range firstLook / 3 {
@@ -169,11 +169,11 @@ func TestCacheKeepsTheLiving(t *testing.T) {
 		dead = append(dead, s)
 		c.Put(fmt.Append(nil, "pod", i), s)
 	}
-	seriestest.Kill(t, db, dead...)
+	dbtest.Kill(t, db, dead...)
 	const n = 5000
 	look, looks := c.keys.look, 0
 	for i := range n {
-		c.Put(key(i), seriestest.Numbered(t, i))
+		c.Put(key(i), dbtest.Series(t, i))
 		if c.keys.look != look {
 			look = c.keys.look
 			looks++

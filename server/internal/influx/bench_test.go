@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/lineproto"
 )
@@ -70,7 +71,7 @@ func benchmark(b *testing.B, run func(b *testing.B, hosts int, bodies [][]byte) 
 // the batch.
 func BenchmarkParse(b *testing.B) {
 	benchmark(b, func(b *testing.B, _ int, _ [][]byte) func([]byte) {
-		in := intake.New(open(b, sydradb.Options{}), intake.DefaultLimits(), nil)
+		in := intake.New(dbtest.Open(b, sydradb.Options{}), intake.DefaultLimits(), nil)
 		h := newWriter(in, lineproto.NewTable(0, 0), precisionsV1)
 		return func(body []byte) {
 			req := in.Begin("influx")
@@ -87,7 +88,7 @@ func BenchmarkParse(b *testing.B) {
 // again, in memory.
 func BenchmarkWrite(b *testing.B) {
 	benchmark(b, func(b *testing.B, _ int, _ [][]byte) func([]byte) {
-		s := serve(b, open(b, sydradb.Options{}), intake.DefaultLimits())
+		s := serve(b, dbtest.Open(b, sydradb.Options{}), intake.DefaultLimits())
 		return func(body []byte) {
 			r := httptest.NewRequest("POST", "/write", bytes.NewReader(body))
 			w := httptest.NewRecorder()

@@ -8,11 +8,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 )
 
 func TestPing(t *testing.T) {
-	s := serve(t, open(t, sydradb.Options{}), intake.DefaultLimits())
+	s := serve(t, dbtest.Open(t, sydradb.Options{}), intake.DefaultLimits())
 	for _, method := range []string{"GET", "HEAD"} {
 		for _, path := range []string{"/ping", "/influx/ping"} {
 			w := httptest.NewRecorder()
@@ -26,7 +27,7 @@ func TestPing(t *testing.T) {
 }
 
 func TestQuery(t *testing.T) {
-	s := serve(t, open(t, sydradb.Options{}), intake.DefaultLimits())
+	s := serve(t, dbtest.Open(t, sydradb.Options{}), intake.DefaultLimits())
 	const (
 		done      = `200 {"results":[{"statement_id":0}]}`
 		databases = `{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["sydradb"]]}]}`
@@ -74,7 +75,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/query", "q=show+databases", []byte(nil))
 	f.Add("POST", "/query", "q=create+database+%22x", []byte("q=1"))
 	f.Add("GET", "/ping", "verbose=1", []byte(nil))
-	s := serve(f, open(f, sydradb.Options{MaxSeries: 1000}), intake.DefaultLimits())
+	s := serve(f, dbtest.Open(f, sydradb.Options{MaxSeries: 1000}), intake.DefaultLimits())
 	f.Fuzz(func(t *testing.T, method, path, query string, body []byte) {
 		r := httptest.NewRequest("POST", "/write", strings.NewReader(string(body)))
 		r.Method, r.URL.Path, r.URL.RawQuery = method, path, query

@@ -12,24 +12,10 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
-
-func open(tb testing.TB, o sydradb.Options) *sydradb.DB {
-	tb.Helper()
-	o.InMemory = true
-	db, err := sydradb.Open("", &o)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return db
-}
 
 // serve returns the endpoints in their frame.
 func serve(tb testing.TB, db *sydradb.DB, l intake.Limits) *web.Server {
@@ -87,7 +73,7 @@ func expect(tb testing.TB, what string, got, want any) {
 func TestWrite(t *testing.T) {
 	paths := []string{"/write?db=x&rp=y", "/api/v2/write?bucket=x&org=y", "/influx/write", "/influx/api/v2/write"}
 	for _, path := range paths {
-		db := open(t, sydradb.Options{})
+		db := dbtest.Open(t, sydradb.Options{})
 		s := serve(t, db, intake.DefaultLimits())
 		for range 2 { // sending again changes nothing
 			got := send(t, s, "POST", path, "cpu,host=a usage=0.5,value=2i,up=true 1000\r\n# comment\n\ncpu,host=a usage=-1e3 2000")
@@ -102,7 +88,7 @@ func TestWrite(t *testing.T) {
 
 // Integers that no float can hold are counted, whatever the status is.
 func TestRounded(t *testing.T) {
-	s := serve(t, open(t, sydradb.Options{}), intake.DefaultLimits())
+	s := serve(t, dbtest.Open(t, sydradb.Options{}), intake.DefaultLimits())
 	for body, want := range map[string]string{
 		"m a=9007199254740993i,b=9007199254740995u,c=9007199254740992i 1": "2",
 		"m a=9007199254740993i,b=\"text\" 1":                              "1",
@@ -119,7 +105,7 @@ func TestPrecision(t *testing.T) {
 		"": 1, "n": 1, "ns": 1, "u": 1e3, "us": 1e3, "ms": 1e6, "s": 1e9, "m": time.Minute, "h": time.Hour,
 	} {
 		for _, path := range []string{"/write", "/api/v2/write"} {
-			db := open(t, sydradb.Options{})
+			db := dbtest.Open(t, sydradb.Options{})
 			s := serve(t, db, intake.DefaultLimits())
 			got := send(t, s, "POST", path+"?precision="+precision, "m v=1 7\nm2 v=1")
 			if path == "/api/v2/write" && slices.Contains([]string{"n", "u", "m", "h"}, precision) {
@@ -141,7 +127,7 @@ func TestPrecision(t *testing.T) {
 }
 
 func TestPartialWrite(t *testing.T) {
-	db := open(t, sydradb.Options{})
+	db := dbtest.Open(t, sydradb.Options{})
 	s := serve(t, db, intake.DefaultLimits())
 	body := "m v=1 1\nnonsense\nm s=\"text\",v=2 2\nm,a=1,a=2 v=3 3\nm v=1e999,w=4 4\nm v=5 5\n"
 	want := `partial write: line 2: column 9: no fields after measurement and tags: \"nonsense\"; ` +
@@ -181,7 +167,7 @@ func TestLimits(t *testing.T) {
 		{"past", "m v=1 1\nm v=1 -4611686018427387905\nm v=2 2", "accepted range", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			db := open(t, sydradb.Options{MaxSeries: 1})
+			db := dbtest.Open(t, sydradb.Options{MaxSeries: 1})
 			s := serve(t, db, limits)
 			for range 2 {
 				got := send(t, s, "POST", "/write", tt.body)
@@ -201,7 +187,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestTooOld(t *testing.T) {
-	db := open(t, sydradb.Options{Retention: time.Hour, MaxSeries: 1})
+	db := dbtest.Open(t, sydradb.Options{Retention: time.Hour, MaxSeries: 1})
 	if err := db.Retain(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +207,7 @@ func TestTooOld(t *testing.T) {
 }
 
 func TestBodies(t *testing.T) {
-	db := open(t, sydradb.Options{})
+	db := dbtest.Open(t, sydradb.Options{})
 	s := web.New(web.Config{Limits: web.Limits{WireBytes: 1000, DecodedBytes: 1000}})
 	if err := s.Mount(false, Routes(intake.New(db, intake.DefaultLimits(), nil), 0)); err != nil {
 		t.Fatal(err)

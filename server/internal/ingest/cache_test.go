@@ -5,12 +5,12 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/seriestest"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // Series that come and go do not pile up, and those that are alive stay known.
 func TestCacheForgetsTheDead(t *testing.T) {
-	db := seriestest.Open(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	c := NewCache(db)
 	resolve := func(name string) *sydradb.Series {
 		s, err := c.resolve([]byte(name), name, nil)
@@ -28,7 +28,7 @@ func TestCacheForgetsTheDead(t *testing.T) {
 		for i := range each {
 			dead = append(dead, resolve(fmt.Sprintf("pod%d_%d", round, i)))
 		}
-		seriestest.Kill(t, db, dead...)
+		dbtest.Kill(t, db, dead...)
 	}
 	bytes := 0
 	for text := range c.series {
@@ -53,7 +53,7 @@ func TestCacheKeepsTheLiving(t *testing.T) {
 		const n = 2000
 		for i := range n {
 			before := len(c.series)
-			c.keep(fmt.Append(nil, i), seriestest.Numbered(t, i))
+			c.keep(fmt.Append(nil, i), dbtest.Series(t, i))
 			if c.look > look {
 				looks++
 			}

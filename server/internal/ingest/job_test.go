@@ -16,8 +16,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/literal"
-	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
 // manyLines returns lines of NDJSON, of 100 series within few hours.
@@ -47,7 +47,7 @@ func runFile(ctx context.Context, j *Job, path string) error {
 }
 
 func TestJobCommitsInChunks(t *testing.T) {
-	db := seriestest.Open(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	var reports []Progress
 	j := &Job{DB: db, Format: NDJSON, Committed: func(p Progress) { reports = append(reports, p) }}
 	for _, lines := range []int{12_000, 3} {
@@ -85,7 +85,7 @@ func (f *failingDB) Write(context.Context, *sydradb.Batch) error {
 
 func TestJobStopsWhereWritingFails(t *testing.T) {
 	for _, batches := range []int{0, 2} {
-		db := &failingDB{DB: seriestest.Open(t), batches: batches, err: sydradb.ErrDiskFull}
+		db := &failingDB{DB: dbtest.Open(t, sydradb.Options{}), batches: batches, err: sydradb.ErrDiskFull}
 		var last Progress
 		j := &Job{DB: db, Format: NDJSON, Committed: func(p Progress) { last = p }}
 		err := runFile(t.Context(), j, writeFile(t, "x.ndjson", manyLines(100_000)))
@@ -114,7 +114,7 @@ func (o *overloadedDB) Write(context.Context, *sydradb.Batch) error {
 }
 
 func TestJobWaitsForAnOverloadedDatabase(t *testing.T) {
-	j := &Job{DB: &overloadedDB{DB: seriestest.Open(t)}, Format: NDJSON}
+	j := &Job{DB: &overloadedDB{DB: dbtest.Open(t, sydradb.Options{})}, Format: NDJSON}
 	if err := runFile(t.Context(), j, writeFile(t, "x.ndjson", manyLines(7000))); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestJobRefusesPointsThatAreTooOld(t *testing.T) {
 		CSV:    "ts,a,b,kept.a\n10,1,,1\n9,1,1,\n9,1,,\n11,1,,\n",
 	} {
 		for _, later := range []int64{0, 11e9} {
-			db := &expiringDB{DB: seriestest.Open(t)}
+			db := &expiringDB{DB: dbtest.Open(t, sydradb.Options{})}
 			db.horizon.Store(10e9)
 			db.later.Store(later)
 			var reasons []string
@@ -204,7 +204,7 @@ func TestJobKeepsWhatPrecedesABadInput(t *testing.T) {
 		}
 		for name, packed := range map[string][]byte{"x.gz": pack(t, text.Bytes(), gzip.NewWriter), "x.zst": pack(t, text.Bytes(), newZstd)} {
 			path := writeFile(t, name, packed[:len(packed)*2/3])
-			db := seriestest.Open(t)
+			db := dbtest.Open(t, sydradb.Options{})
 			j := &Job{DB: db, Format: format, Parser: ParserOptions{Unit: literal.Second}, RefusedLine: func(_ string, line int, o Outcome) {
 				t.Errorf("%s %s:%d: %v", format, name, line, o.Err)
 			}}
@@ -255,7 +255,7 @@ func pack[W io.WriteCloser](t *testing.T, text []byte, compressor func(io.Writer
 func TestJobEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	j := &Job{DB: seriestest.Open(t), Format: NDJSON}
+	j := &Job{DB: dbtest.Open(t, sydradb.Options{}), Format: NDJSON}
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/literal"
-	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
 // fakeDB hands out series that it can name afterwards. Names that begin with "bad"
@@ -45,7 +45,7 @@ func (f *fakeDB) SeriesByID(id sydradb.SeriesID, _ ...sydradb.Tag) (*sydradb.Ser
 func (f *fakeDB) get(name string) *sydradb.Series {
 	f.asked++
 	if f.byName[name] == nil {
-		f.byName[name] = seriestest.Numbered(f.tb, len(f.byName))
+		f.byName[name] = dbtest.Series(f.tb, len(f.byName))
 		f.names[f.byName[name]] = name
 	}
 	return f.byName[name]

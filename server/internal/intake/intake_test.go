@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // now is the time of all tests.
@@ -24,16 +25,7 @@ func (s *seen) Observe(protocol string, accepted int, rejected map[Reason]int) {
 // open returns an Intake over a new database, and what its observer is told.
 func open(t testing.TB, o sydradb.Options, l Limits) (*Intake, *seen) {
 	t.Helper()
-	o.InMemory = true
-	db, err := sydradb.Open("", &o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	db := dbtest.Open(t, o)
 	observer := new(seen)
 	in := New(db, l, observer)
 	in.now = func() time.Time { return now }

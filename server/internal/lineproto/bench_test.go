@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/seriestest"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // resolver gives real series, as a database has them in memory.
@@ -59,7 +59,7 @@ func BenchmarkNext(b *testing.B) {
 			b.Run(fmt.Sprintf("hosts=%d/values=%s", hosts, v.name), func(b *testing.B) {
 				bodies := devops(hosts, max(hosts, 10000), v.value)
 				p := NewParser(NewTable(0, 0))
-				r := resolver{seriestest.Open(b)}
+				r := resolver{dbtest.Open(b, sydradb.Options{})}
 				points := 0
 				run := func(body []byte) {
 					p.Reset(body, r, Options{})

@@ -10,8 +10,8 @@ import (
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/literal"
-	"github.com/sydradb/sydradb/server/internal/seriestest"
 )
 
 // names gives out series that it can name afterwards. Names that begin with "bad" are
@@ -36,7 +36,7 @@ func (n *names) Series(name string, tags []sydradb.Tag, _ int64) (*sydradb.Serie
 	}
 	key := fmt.Sprintf("%q%q", name, tags)
 	if n.byName[key] == nil {
-		n.byName[key] = seriestest.Numbered(n.tb, len(n.byName))
+		n.byName[key] = dbtest.Series(n.tb, len(n.byName))
 		n.names[n.byName[key]] = key
 	}
 	return n.byName[key], nil

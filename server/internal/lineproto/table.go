@@ -39,8 +39,7 @@ var gone = new(entry)
 
 // Table maps measurement and tags, as clients write them, to series. It forgets what was not
 // used for longest, about, when it has more entries or bytes than it may, and series that are
-// dead before it grows. All methods are
-// safe for concurrent use.
+// dead before it grows. All methods are safe for concurrent use.
 type Table struct {
 	seed    maphash.Seed
 	current atomic.Pointer[slots]

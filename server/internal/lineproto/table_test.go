@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/seriestest"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // sums returns what the table should say that it takes, from what it holds.
@@ -46,7 +46,7 @@ func checkTable(t *testing.T, table *Table) {
 
 func TestTable(t *testing.T) {
 	table := NewTable(0, 0)
-	s := []*sydradb.Series{seriestest.Numbered(t, 0), seriestest.Numbered(t, 1), seriestest.Numbered(t, 2), seriestest.Numbered(t, 3)}
+	s := []*sydradb.Series{dbtest.Series(t, 0), dbtest.Series(t, 1), dbtest.Series(t, 2), dbtest.Series(t, 3)}
 	if table.get([]byte("a")) != nil {
 		t.Error("an empty table knows something")
 	}
@@ -79,7 +79,7 @@ func TestTableForgets(t *testing.T) {
 		bytes   int64
 	}{{1000, 0}, {0, 200_000}} {
 		table := NewTable(tt.entries, tt.bytes)
-		s := seriestest.Numbered(t, 0)
+		s := dbtest.Series(t, 0)
 		table.learn([]byte("hot"), nil, []string{"x="}, []*sydradb.Series{s})
 		for i := range 20000 {
 			key := fmt.Appendf(nil, "key%d", i)
@@ -128,7 +128,7 @@ func TestTableTogether(t *testing.T) {
 	var r seriesOf
 	for i := range r {
 		for j := range r[i] {
-			r[i][j] = seriestest.Numbered(t, 8*i+j)
+			r[i][j] = dbtest.Series(t, 8*i+j)
 		}
 	}
 	var all sync.WaitGroup
@@ -164,7 +164,7 @@ func (s *seriesOf) Series(name string, _ []sydradb.Tag, _ int64) (*sydradb.Serie
 
 // Series that come and go do not pile up, and those that are alive stay known.
 func TestTableForgetsTheDead(t *testing.T) {
-	db := seriestest.Open(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	resolve := func(name string) *sydradb.Series {
 		s, err := db.Series(name)
 		if err != nil {
@@ -185,7 +185,7 @@ func TestTableForgetsTheDead(t *testing.T) {
 			dead = append(dead, resolve(name))
 			table.learn([]byte(name), nil, []string{"x="}, dead[i:])
 		}
-		seriestest.Kill(t, db, dead...)
+		dbtest.Kill(t, db, dead...)
 		checkTable(t, table)
 	}
 	for i := range each {

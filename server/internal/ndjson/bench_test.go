@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/literal"
 )
@@ -23,7 +24,7 @@ func lines() []byte {
 }
 
 func newBench(tb testing.TB) (*handler, *intake.Intake) {
-	in := intake.New(open(tb, sydradb.Options{}), intake.DefaultLimits(), nil)
+	in := intake.New(dbtest.Open(tb, sydradb.Options{}), intake.DefaultLimits(), nil)
 	return &handler{in: in, readers: make(chan *reader, 1)}, in
 }
 

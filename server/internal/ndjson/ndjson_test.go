@@ -9,24 +9,10 @@ import (
 	"time"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
-
-func open(tb testing.TB, o sydradb.Options) *sydradb.DB {
-	tb.Helper()
-	o.InMemory = true
-	db, err := sydradb.Open("", &o)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return db
-}
 
 // seen is what an observer was told last.
 type seen struct{ last string }
@@ -87,7 +73,7 @@ func expect(tb testing.TB, what string, got, want any) {
 const done = `200 {"ingested":1,"rejected":0,"errors":[]}`
 
 func TestIngest(t *testing.T) {
-	db := open(t, sydradb.Options{})
+	db := dbtest.Open(t, sydradb.Options{})
 	s, observer := serve(t, db, intake.DefaultLimits())
 	body := "\ufeff" + `{"series":"weather.room1","ts":1694300000,"value":24.2,"tags":{"k":"v"}}` + "\r\n\n  " + `
 {"series":"w","ts":"1694300001.5","fields":{"temp":1,"value":2},"tags":{"k":"v"}}
@@ -106,18 +92,18 @@ weather.room1{k="v"} 1694300000000000000 24.2`)
 
 func TestPrecision(t *testing.T) {
 	for precision, want := range map[string]string{"": "7000000000", "s": "7000000000", "ms": "7000000", "us": "7000", "ns": "7"} {
-		db := open(t, sydradb.Options{})
+		db := dbtest.Open(t, sydradb.Options{})
 		s, _ := serve(t, db, intake.DefaultLimits())
 		expect(t, precision, send(t, s, "?precision="+precision, `{"series":"a","ts":7,"value":1}`), done)
 		expect(t, precision, points(t, db), "[a "+want+" 1]")
 	}
-	s, _ := serve(t, open(t, sydradb.Options{}), intake.DefaultLimits())
+	s, _ := serve(t, dbtest.Open(t, sydradb.Options{}), intake.DefaultLimits())
 	expect(t, "another", send(t, s, "?precision=m", `{"series":"a","ts":7,"value":1}`),
 		`400 {"error":{"code":"bad_request","message":"precision: unknown time unit \"m\": use s, ms, us or ns","accepted":0,"rejected":{}}}`)
 }
 
 func TestSomeAreRefused(t *testing.T) {
-	db := open(t, sydradb.Options{})
+	db := dbtest.Open(t, sydradb.Options{})
 	s, observer := serve(t, db, intake.DefaultLimits())
 	body := `{"series":"a","ts":1,"value":1}
 nonsense
@@ -141,7 +127,7 @@ nonsense
 }
 
 func TestAllAreRefused(t *testing.T) {
-	db := open(t, sydradb.Options{})
+	db := dbtest.Open(t, sydradb.Options{})
 	s, _ := serve(t, db, intake.DefaultLimits())
 	expect(t, "answer", send(t, s, "", `{"series":"a","ts":1}`),
 		`400 {"ingested":0,"rejected":1,"errors":["line 1: \"value\" is missing: \"{\\\"series\\\":\\\"a\\\",\\\"ts\\\":1}\""],`+
@@ -169,7 +155,7 @@ func TestLimits(t *testing.T) {
 		{"past", `{"series":"a","ts":-4611686019,"value":1}`, "bad_request:1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			db := open(t, sydradb.Options{MaxSeries: 1})
+			db := dbtest.Open(t, sydradb.Options{MaxSeries: 1})
 			s, observer := serve(t, db, limits)
 			body := `{"series":"a","ts":1,"value":1}` + "\n" + tt.line + "\n" + `{"series":"a","ts":2,"value":2}`
 			for range 2 {
@@ -185,7 +171,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestTooOld(t *testing.T) {
-	db := open(t, sydradb.Options{Retention: time.Hour, MaxSeries: 1})
+	db := dbtest.Open(t, sydradb.Options{Retention: time.Hour, MaxSeries: 1})
 	if err := db.Retain(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +191,7 @@ func TestTooOld(t *testing.T) {
 }
 
 func TestCommitFails(t *testing.T) {
-	db := open(t, sydradb.Options{})
+	db := dbtest.Open(t, sydradb.Options{})
 	s, _ := serve(t, db, intake.DefaultLimits())
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -221,7 +207,7 @@ func FuzzIngest(f *testing.F) {
 	f.Add("precision=ms", []byte(`{"series":"a","ts":1,"value":1,"tags":{"k":"v"}}`+"\n"+`{"series":"a","ts":"2023-09-09T22:53:20Z","fields":{"x":"NaN"}}`))
 	f.Add("", []byte(`{"series":"a","ts":1}`))
 	f.Add("precision=x", []byte("\n"))
-	s, _ := serve(f, open(f, sydradb.Options{MaxSeries: 1000}), intake.DefaultLimits())
+	s, _ := serve(f, dbtest.Open(f, sydradb.Options{MaxSeries: 1000}), intake.DefaultLimits())
 	f.Fuzz(func(t *testing.T, query string, body []byte) {
 		r := httptest.NewRequest("POST", "/api/v1/ingest", strings.NewReader(string(body)))
 		r.URL.RawQuery = query

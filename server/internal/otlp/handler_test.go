@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 	"github.com/sydradb/sydradb/server/internal/web"
@@ -39,7 +40,7 @@ type fixture struct {
 
 func open(t testing.TB, limits intake.Limits) *fixture {
 	t.Helper()
-	f := &fixture{t: t, db: openDB(t), store: metadata.New(0)}
+	f := &fixture{t: t, db: dbtest.Open(t, sydradb.Options{}), store: metadata.New(0)}
 	server := web.New(web.Config{})
 	if err := server.Mount(false, Routes(intake.New(f.db, limits, nil), f.store, 0)); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 	"github.com/sydradb/sydradb/server/internal/remotewrite"
@@ -188,16 +189,6 @@ func store(t *testing.T, request *intake.Request, all []decoded) {
 	}
 }
 
-func openDB(t testing.TB) *sydradb.DB {
-	t.Helper()
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db
-}
-
 // contents returns all points, as "series ns bits".
 func contents(t testing.TB, db *sydradb.DB) []string {
 	t.Helper()
@@ -237,7 +228,7 @@ func compare(t *testing.T, contentType string, decode func([]byte) ([]decoded, e
 	if err != nil && err != errCut {
 		return // remotewrite passes over histograms and exemplars without a look inside
 	}
-	ours, theirs := openDB(t), openDB(t)
+	ours, theirs := dbtest.Open(t, sydradb.Options{}), dbtest.Open(t, sydradb.Options{})
 	var counted, expected observer
 	h := remotewrite.Routes(intake.New(ours, intake.DefaultLimits(), &counted), metadata.New(0))[0].Handler
 	request := intake.New(theirs, intake.DefaultLimits(), &expected).Begin("oracle")

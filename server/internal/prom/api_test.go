@@ -14,13 +14,14 @@ import (
 
 	"github.com/sydradb/sydradb"
 	"github.com/sydradb/sydradb/server/internal/auth"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
 // TestAnswers has one request for each route, with what clients look for in its answer.
 func TestAnswers(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	write(t, db, `up{job="a"}`, 1000, 1, 2000, 2)
 	m := metadata.New(0)
 	m.Set("up", "gauge", "", "Whether it is up.")
@@ -78,7 +79,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestEmptyDatabase(t *testing.T) {
-	s := serve(t, Config{DB: openDB(t)})
+	s := serve(t, Config{DB: dbtest.Open(t, sydradb.Options{})})
 	for path, want := range map[string]string{
 		"/api/v1/labels": `[]`, "/api/v1/label/job/values": `[]`, "/api/v1/series?match[]=up": `[]`,
 		"/api/v1/query?query=up": `{"resultType":"vector","result":[]}`, "/api/v1/metadata": `{}`,
@@ -93,7 +94,7 @@ func TestEmptyDatabase(t *testing.T) {
 }
 
 func TestRoutesSayWhoMay(t *testing.T) {
-	api, err := New(Config{DB: openDB(t)})
+	api, err := New(Config{DB: dbtest.Open(t, sydradb.Options{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func TestRoutesSayWhoMay(t *testing.T) {
 }
 
 func TestDeleteSeries(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	write(t, db, `a{x="1"}`, 1000, 1, 2000, 2, 3000, 3)
 	write(t, db, `b{x="1"}`, 1000, 1)
 	write(t, db, `d{x="3"}`, 1000, 1)
@@ -152,7 +153,7 @@ func TestDeleteSeries(t *testing.T) {
 }
 
 func TestSnapshot(t *testing.T) {
-	if status, body := serve(t, Config{DB: openDB(t)}).post("/api/v1/admin/tsdb/snapshot"); status != 400 || !strings.Contains(body, "memory") {
+	if status, body := serve(t, Config{DB: dbtest.Open(t, sydradb.Options{})}).post("/api/v1/admin/tsdb/snapshot"); status != 400 || !strings.Contains(body, "memory") {
 		t.Errorf("snapshot of memory: %d %s", status, body)
 	}
 	dir := t.TempDir()
@@ -183,7 +184,7 @@ func TestSnapshot(t *testing.T) {
 // TestSeriesKnownByID has series as databases of version 0 hold them: without names, which
 // show as their ids.
 func TestSeriesKnownByID(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	b := db.NewBatch()
 	for id := range sydradb.SeriesID(2) {
 		s, err := db.SeriesByID(0xab00+id, sydradb.Tag{Key: "room", Value: "a"})
@@ -228,7 +229,7 @@ func TestSeriesKnownByID(t *testing.T) {
 
 // TestDeleteWithinMillisecond deletes points by the times that queries show for them.
 func TestDeleteWithinMillisecond(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	write(t, db, "a", 999.999999, 1, 1000.5, 2, 1001, 3)
 	s := serve(t, Config{DB: db})
 	for _, at := range []string{"1", "1970-01-01T00:00:01Z"} {
@@ -243,7 +244,7 @@ func TestDeleteWithinMillisecond(t *testing.T) {
 }
 
 func TestExternalLabelsInRemoteRead(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	write(t, db, `up{job="a"}`, 1000, 1)
 	s := serve(t, Config{DB: db, ExternalLabels: map[string]string{"node": "n1"}})
 	query := &prompb.Query{EndTimestampMs: 5000, Matchers: []*prompb.LabelMatcher{{Name: "__name__", Value: "up"}, {Name: "node", Value: "n1"}}}
@@ -257,7 +258,7 @@ func TestExternalLabelsInRemoteRead(t *testing.T) {
 
 // TestManyAtATime queries while points are written, flushed and deleted.
 func TestManyAtATime(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	crowd(t, db, 20, 500)
 	s := serve(t, Config{DB: db})
 	var wg sync.WaitGroup

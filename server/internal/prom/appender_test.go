@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // testStorage is a database with the appenders that Prometheus' tests write through.
@@ -22,7 +23,7 @@ type testStorage struct {
 }
 
 func newTestStorage(t testing.TB) storage.Storage {
-	return &testStorage{newQueryable(openDB(t), Limits{}, nil), t}
+	return &testStorage{newQueryable(dbtest.Open(t, sydradb.Options{}), Limits{}, nil), t}
 }
 
 func (s *testStorage) AppenderV2(ctx context.Context) storage.AppenderV2 {

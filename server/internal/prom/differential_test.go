@@ -24,6 +24,9 @@ import (
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/storage/remote"
 	"github.com/prometheus/prometheus/tsdb"
+
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // peers are this database and Prometheus' own behind the same API, with the same data.
@@ -37,7 +40,7 @@ type peers struct {
 
 func newPeers(t *testing.T) *peers {
 	t.Helper()
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	opts := tsdb.DefaultOptions()
 	opts.WALSegmentSize = -1
 	opts.RetentionDuration = 0

@@ -13,13 +13,15 @@ import (
 	"github.com/golang/snappy"
 	"github.com/prometheus/prometheus/prompb"
 
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
 // newFuzzHandler returns the API behind its frame, with limits that end what is large soon.
 func newFuzzHandler(f *testing.F) http.Handler {
 	f.Helper()
-	db := openDB(f)
+	db := dbtest.Open(f, sydradb.Options{})
 	b := db.NewBatch()
 	for _, name := range []string{`m{i="1"}`, `m{i="2"}`, `n{i="1",le="+Inf"}`} {
 		s := seriesNamed(f, db, name)

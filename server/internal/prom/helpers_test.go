@@ -13,17 +13,6 @@ import (
 	"github.com/sydradb/sydradb/server/internal/web"
 )
 
-// openDB returns a database in memory.
-func openDB(t testing.TB) *sydradb.DB {
-	t.Helper()
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db
-}
-
 // write stores points of a series, given as pairs of milliseconds and values.
 func write(t testing.TB, db *sydradb.DB, selector string, points ...float64) {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // modelSeries is what a series should look like: the last value of each millisecond.
@@ -103,7 +104,7 @@ func selectAll(t testing.TB, db *sydradb.DB, mint, maxt int64) []storage.Series 
 func TestIterator(t *testing.T) {
 	for seed := range uint64(8) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		db := openDB(t)
+		db := dbtest.Open(t, sydradb.Options{})
 		models := scatter(t, db, rnd, 9)
 		if seed%2 == 1 {
 			if err := db.Compact(t.Context()); err != nil {
@@ -221,7 +222,7 @@ func narrow(t *testing.T, rnd *rand.Rand, db *sydradb.DB, models []modelSeries) 
 }
 
 func TestIteratorAllocatesNothingPerSample(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	batch := db.NewBatch()
 	for i := range 20 {
 		s := seriesNamed(t, db, fmt.Sprintf(`m{i="%d"}`, i))
@@ -257,7 +258,7 @@ func TestIteratorAllocatesNothingPerSample(t *testing.T) {
 }
 
 func TestSamplesOfMillisecond(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	b := db.NewBatch()
 	s := seriesNamed(t, db, "m")
 	for i, ns := range []int64{-1, -nsPerMS, 0, 5, nsPerMS - 1, nsPerMS, 3*nsPerMS + 7, 3 * nsPerMS} {
@@ -279,7 +280,7 @@ func TestSamplesOfMillisecond(t *testing.T) {
 
 // TestSamplesOfMillisecondInFiles has the points of one millisecond in runs of their own.
 func TestSamplesOfMillisecondInFiles(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	s := seriesNamed(t, db, "m")
 	for i, ns := range []int64{1, 2, nsPerMS, nsPerMS + 1, nsPerMS + 2} {
 		b := db.NewBatch()

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // crowd writes n series of points each, ten seconds apart from 0.
@@ -38,7 +39,7 @@ func crowd(t testing.TB, db *sydradb.DB, n, points int) {
 
 // TestLimits goes over each limit, and asks for something modest after it.
 func TestLimits(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	crowd(t, db, 100, 200)
 	s := serve(t, Config{DB: db, Limits: Limits{Samples: 1000, Series: 50, MemoryBytes: 500 * sampleBytes, TextBytes: 100}})
 	long := `m{i="0",` + strings.Repeat("x", 100) + `=""}`
@@ -79,7 +80,7 @@ func TestLimits(t *testing.T) {
 
 // TestLimitsOfRemoteRead goes over the limits before an answer has begun, and after.
 func TestLimitsOfRemoteRead(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	crowd(t, db, 100, 200)
 	s := serve(t, Config{DB: db, Limits: Limits{Samples: 1000, Series: 50}})
 	sampled := []prompb.ReadRequest_ResponseType{prompb.ReadRequest_SAMPLES}
@@ -134,7 +135,7 @@ func TestLimitsOfRemoteRead(t *testing.T) {
 }
 
 func TestBadRemoteRead(t *testing.T) {
-	s := serve(t, Config{DB: openDB(t)})
+	s := serve(t, Config{DB: dbtest.Open(t, sydradb.Options{})})
 	for _, body := range []string{"", "x", "\xff\xff\xff\xff\x7f", "\x04\x0c\xff\xff\xff\xff"} {
 		if status, text := s.do(http.MethodPost, "/api/v1/read", strings.NewReader(body)); status != 400 {
 			t.Errorf("%q: %d %s", body, status, text)
@@ -175,7 +176,7 @@ var hostile = []struct {
 }
 
 func TestHostileQueries(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	crowd(t, db, 20, 400)
 	// Less memory than by default, so that the limit is met sooner.
 	s := serve(t, Config{DB: db, Limits: Limits{Timeout: 5 * time.Second, MemoryBytes: 100_000 * sampleBytes}})

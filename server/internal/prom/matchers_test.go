@@ -11,12 +11,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // TestMatchersMeanTheSame selects series by matchers drawn at random, and asks Prometheus'
 // matchers about each series there is.
 func TestMatchersMeanTheSame(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	values := []string{"", "a", "ab", "abc", "b", "A", "a\nb", "\n", "é", "a.b", "a|b", "ab)", "^a$"}
 	batch := db.NewBatch()
 	var all []labels.Labels
@@ -99,7 +100,7 @@ func TestTimes(t *testing.T) {
 // TestSortedAsPrometheus has labels that come before __name__, which is not the order of
 // the database.
 func TestSortedAsPrometheus(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	for _, s := range []string{`b{Zone="1"}`, `a{Zone="2"}`, `a{zone="1"}`, `a`, `c{A="3"}`} {
 		write(t, db, s, 1, 1)
 	}

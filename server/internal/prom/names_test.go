@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 func TestKeepNames(t *testing.T) {
@@ -55,7 +58,7 @@ func TestStepsOfSubqueries(t *testing.T) {
 }
 
 func TestGroupsKeepNames(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	for _, name := range []string{"cpu_user", "cpu_system"} {
 		for _, host := range []string{"a", "b"} {
 			write(t, db, name+`{host="`+host+`"}`, 1000, 1, 2000, 2)

@@ -4,17 +4,14 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 )
 
 func openBench(b *testing.B) *handler {
 	b.Helper()
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = db.Close() })
+	db := dbtest.Open(b, sydradb.Options{})
 	return newHandler(intake.New(db, intake.DefaultLimits(), nil), metadata.New(0))
 }
 

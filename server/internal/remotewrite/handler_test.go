@@ -16,6 +16,7 @@ import (
 	"github.com/golang/snappy"
 	"github.com/klauspost/compress/zstd"
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/metadata"
 	"github.com/sydradb/sydradb/server/internal/web"
@@ -39,12 +40,7 @@ type fixture struct {
 
 func open(t testing.TB, options sydradb.Options, limits intake.Limits) *fixture {
 	t.Helper()
-	options.InMemory = true
-	db, err := sydradb.Open("", &options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := dbtest.Open(t, options)
 	f := &fixture{t: t, db: db, store: metadata.New(0)}
 	routes := Routes(intake.New(db, limits, nil), f.store)
 	f.h = routes[0].Handler.(*handler)

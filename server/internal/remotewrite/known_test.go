@@ -5,13 +5,13 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
-	"github.com/sydradb/sydradb/server/internal/seriestest"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 // Series that come and go do not pile up, nor do the symbols of their labels. The epoch, by which
 // requests that are being read notice it, moves on.
 func TestTablesForgetTheDead(t *testing.T) {
-	db := seriestest.Open(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	one, two := newTable1(), newTable2()
 	most, mostSymbols := 0, 0
 	const each = 100
@@ -29,7 +29,7 @@ func TestTablesForgetTheDead(t *testing.T) {
 			two.symbols.Add([]byte(name))
 			two.put(two.epoch, []byte(name), s)
 		}
-		seriestest.Kill(t, db, dead...)
+		dbtest.Kill(t, db, dead...)
 		most, mostSymbols = max(most, one.keys.Len(), two.keys.Len()), max(mostSymbols, two.symbols.Len())
 		for _, k := range []*known{&one.known, &two.known} {
 			if n := k.keys.Len(); n != len(k.series) || n != len(k.next) {

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files")
@@ -34,20 +35,6 @@ func golden(t *testing.T, name, got string) {
 	if got != string(want) {
 		t.Errorf("%s differs; got:\n%s\nwant:\n%s", path, got, want)
 	}
-}
-
-func openDB(t *testing.T) *sydradb.DB {
-	t.Helper()
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
 }
 
 func series(t *testing.T, db *sydradb.DB, name string, tags ...sydradb.Tag) *sydradb.Series {
@@ -92,7 +79,7 @@ func specialBlocks(t *testing.T, db *sydradb.DB) []Block {
 }
 
 func TestFormats(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	blocks := specialBlocks(t, db)
 	for _, format := range []Format{Rows, Table, CSV, NDJSON, JSON, Influx} {
 		got, err := print(t, format, blocks...)
@@ -129,7 +116,7 @@ func TestEmptyResult(t *testing.T) {
 }
 
 func TestUnwritableSeries(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	got, err := print(t, Influx,
 		Block{Series: series(t, db, "a\nb"), Times: []int64{1, 2}, Values: []float64{1, 2}},
 		Block{Series: series(t, db, "fine"), Times: []int64{3}, Values: []float64{3}})
@@ -140,7 +127,7 @@ func TestUnwritableSeries(t *testing.T) {
 }
 
 func TestFailingOutput(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	w, err := New(NDJSON, failingWriter{})
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +143,7 @@ type failingWriter struct{}
 func (failingWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestNothingAllocatesPerPoint(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	b := Block{Series: series(t, db, "a", sydradb.Tag{Key: "k", Value: "v"}), Times: make([]int64, 1000), Values: make([]float64, 1000)}
 	for i := range b.Times {
 		b.Times[i], b.Values[i] = 1694300000e9+int64(i)*1e6, float64(i)/7
@@ -213,7 +200,7 @@ func waves(t *testing.T, db *sydradb.DB, count int) []Block {
 }
 
 func TestChart(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	o := ChartOptions{Start: 1694300000e9, End: 1694300364e9, Width: 80}
 	golden(t, "chart-one.golden", drawChart(t, o, waves(t, db, 1)...))
 	golden(t, "chart-three.golden", drawChart(t, o, waves(t, db, 3)...))
@@ -224,7 +211,7 @@ func TestChart(t *testing.T) {
 
 // Whatever the values, a chart is drawn and fits.
 func TestChartOfOddValues(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	s := series(t, db, "a")
 	for name, values := range map[string][]float64{
 		"one":       {42},
@@ -261,7 +248,7 @@ func TestChartOfOddValues(t *testing.T) {
 // Whatever the times, a chart is drawn, its labels differ, and no line is longer than
 // the screen is wide.
 func TestChartOfOddTimesFits(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	s := series(t, db, "node_load1", sydradb.Tag{Key: "host", Value: "a"})
 	for name, times := range map[string][]int64{
 		"limits":      {sydradb.MinTime, 0, sydradb.MaxTime},
@@ -306,7 +293,7 @@ func TestChartOfOddTimesFits(t *testing.T) {
 }
 
 func TestTableColumnsLineUp(t *testing.T) {
-	db := openDB(t)
+	db := dbtest.Open(t, sydradb.Options{})
 	got, err := print(t, Table, Block{Series: series(t, db, "a"), Times: []int64{0, 1e9 + 5e8, 2e9 + 25e7, 3e9}, Values: []float64{1, 2, 3, 4}})
 	want := `a
   1970-01-01T00:00:00Z     1
@@ -354,11 +341,7 @@ func TestBrief(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close()
+	db := dbtest.Open(b, sydradb.Options{})
 	s, err := db.Series("weather.room1", sydradb.Tag{Key: "floor", Value: "2"})
 	if err != nil {
 		b.Fatal(err)

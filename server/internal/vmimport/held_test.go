@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/handles"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/web"
@@ -15,11 +16,7 @@ import (
 // A client that stops in the middle of a line makes the request keep what it has of it.
 // That counts as memory for bodies.
 func TestLongLinesAreCounted(t *testing.T) {
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := dbtest.Open(t, sydradb.Options{})
 	server := web.New(web.Config{Limits: web.Limits{BodiesBytes: 2 << 20}})
 	if err := server.Mount(false, Routes(intake.New(db, intake.DefaultLimits(), nil))); err != nil {
 		t.Fatal(err)

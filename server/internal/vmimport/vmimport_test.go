@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/sydradb/sydradb"
+	"github.com/sydradb/sydradb/server/internal/dbtest"
 	"github.com/sydradb/sydradb/server/internal/intake"
 	"github.com/sydradb/sydradb/server/internal/web"
 )
@@ -33,12 +34,7 @@ type fixture struct {
 
 func open(t testing.TB, options sydradb.Options, limits intake.Limits) *fixture {
 	t.Helper()
-	options.InMemory = true
-	db, err := sydradb.Open("", &options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := dbtest.Open(t, options)
 	server := web.New(web.Config{})
 	if err := server.Mount(false, Routes(intake.New(db, limits, nil))); err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package seriestest gives tests handles of series, alive and dead.
-package seriestest
+// Package dbtest gives tests databases in memory, and handles of series, alive and dead.
+package dbtest
 
 import (
 	"strconv"
@@ -9,14 +9,14 @@ import (
 	"github.com/sydradb/sydradb"
 )
 
-// shared is what Numbered takes its series from, for as long as the process runs.
+// shared is what Series takes its series from, for as long as the process runs.
 var shared = sync.OnceValues(func() (*sydradb.DB, error) {
 	return sydradb.Open("", &sydradb.Options{InMemory: true})
 })
 
-// Numbered returns the handle that stands for a number: always the same, and nobody writes to
+// Series returns the handle that stands for a number: always the same, and nobody writes to
 // it.
-func Numbered(tb testing.TB, i int) *sydradb.Series {
+func Series(tb testing.TB, i int) *sydradb.Series {
 	tb.Helper()
 	db, err := shared()
 	if err != nil {
@@ -29,10 +29,11 @@ func Numbered(tb testing.TB, i int) *sydradb.Series {
 	return s
 }
 
-// Open opens a database in memory until the test ends.
-func Open(tb testing.TB) *sydradb.DB {
+// Open opens a database in memory with these options until the test ends.
+func Open(tb testing.TB, o sydradb.Options) *sydradb.DB {
 	tb.Helper()
-	db, err := sydradb.Open("", &sydradb.Options{InMemory: true})
+	o.InMemory = true
+	db, err := sydradb.Open("", &o)
 	if err != nil {
 		tb.Fatal(err)
 	}
